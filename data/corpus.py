@@ -1,0 +1,194 @@
+"""One survey = one directory. `Corpus` is the one object that the API hangs on.
+
+Bulk is Parquet, written whole to a temporary name, fsynced and renamed, never edited; so a reader
+sees whole parts only, and mining, annotating, reviewing and reading can run side by side. Queries
+are DuckDB in memory over these parts and the journal.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data.errors import InputError
+from data.journal import Journal
+from data.records import (
+    Decision,
+    Passage,
+    R,
+    Record,
+    Result,
+    Use,
+    Work,
+    from_table,
+    passages_of,
+    schema,
+    to_table,
+)
+
+PROTOCOL = "protocol.toml"
+_FOLDERS: Mapping[type[Record], str] = {
+    Work: "works",
+    Passage: "passages",
+    Use: "uses",
+    Result: "results",
+}
+_PARTIAL = ".partial-"
+
+# A reader keeps a work's newest fetch; of two equal ones, the part that sorts last.
+_WORKS = """CREATE VIEW works AS SELECT * EXCLUDE (filename) FROM all_works
+    QUALIFY row_number() OVER (PARTITION BY id ORDER BY fetched_at DESC, filename DESC) = 1"""
+# ... and only the uses of a work's latest annotation run.
+_ANNOTATED = """CREATE VIEW annotated AS SELECT * FROM all_annotated
+    QUALIFY row_number() OVER (PARTITION BY work_id ORDER BY "at" DESC, run DESC) = 1"""
+_USES = """CREATE VIEW uses AS SELECT all_uses.* EXCLUDE (filename)
+    FROM all_uses JOIN annotated USING (work_id, run)"""
+_PASSAGES = """CREATE VIEW passages AS SELECT * EXCLUDE (filename) FROM all_passages
+    QUALIFY row_number() OVER (
+        PARTITION BY work_id, section, "order" ORDER BY filename DESC) = 1"""
+# A work is in the survey unless some stage of screening left it out.
+_INCLUDED = """CREATE VIEW included AS SELECT works.* FROM works ANTI JOIN
+    (SELECT work_id FROM screened WHERE included = 0) AS out ON works.id = out.work_id"""
+
+
+def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
+    """Write a file so that it is there whole or not at all, kill -9 included.
+
+    Args:
+        write: is given the open binary file.
+    """
+    partial = path.with_name(f"{_PARTIAL}{secrets.token_hex(4)}-{path.name}")
+    try:
+        with partial.open("wb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the new name itself must survive a power cut
+    finally:
+        os.close(folder)
+
+
+def new_run(now: datetime) -> str:
+    """A fresh run id; ids sort by time to the microsecond."""
+    return f"{now:%Y%m%dT%H%M%S%f}-{secrets.token_hex(3)}"
+
+
+class Corpus:
+    """The survey in directory `path`.
+
+    Raises:
+        InputError: there is no survey in that directory.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not (path / PROTOCOL).is_file():
+            raise InputError(
+                f"no survey here ({PROTOCOL} is missing); make one with `cats init {path}` "
+                "or name its directory with -C",
+                path=path,
+            )
+
+    @classmethod
+    def create(cls, path: Path, *, protocol: str) -> Corpus:
+        """Make a survey in `path`, with the protocol's TOML text.
+
+        Raises:
+            InputError: there is a survey already.
+        """
+        if (path / PROTOCOL).exists():
+            raise InputError("there is a survey already; choose another directory", path=path)
+        path.mkdir(parents=True, exist_ok=True)
+        write_whole(path / PROTOCOL, lambda file: file.write(protocol.encode()))
+        return cls(path)
+
+    def journal(self) -> Journal:
+        """The journal of this survey, opened."""
+        return Journal(self.path / "journal.db")
+
+    def append(self, kind: type[R], records: Iterable[R], *, name: str) -> Path:
+        """Write one part of records; a part of the same name is replaced whole.
+
+        Args:
+            name: the part's name without ending; unique to a run and a page or batch.
+        """
+        folder = self.path / _FOLDERS[kind]
+        folder.mkdir(exist_ok=True)
+        part = folder / f"{name}.parquet"
+        table = to_table(kind, records)
+        write_whole(part, lambda file: pq.write_table(table, file, compression="zstd"))
+        return part
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        """A DuckDB connection in memory that sees the survey as it is on disk at this moment.
+
+        Views: works (newest fetch), included (works left in by screening), passages, uses (of the
+        latest run), annotated, results, decisions, hits, screened, checkpoints, runs.
+        """
+        db = duckdb.connect()
+        # The journal is read first: what it calls annotated is on disk already.
+        with self.journal() as journal:
+            tables = {
+                name: journal.table(name) for name in ("runs", "checkpoints", "hits", "screened")
+            }
+            tables["all_annotated"] = journal.table("annotated")
+            tables["decisions"] = to_table(Decision, journal.decisions())
+        for name, table in tables.items():
+            db.register(name, table)
+        for kind, folder in _FOLDERS.items():
+            self._parts(db, kind, f"all_{folder}")
+        for view in (_WORKS, _ANNOTATED, _USES, _PASSAGES, _INCLUDED):
+            db.execute(view)
+        db.execute("CREATE VIEW results AS SELECT * EXCLUDE (filename) FROM all_results")
+        return db
+
+    def _parts(self, db: duckdb.DuckDBPyConnection, kind: type[Record], view: str) -> None:
+        """A view over all parts of a kind, with the part's name in `filename`."""
+        parts = sorted((self.path / _FOLDERS[kind]).glob("[!.]*.parquet"))
+        if parts:
+            listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts)
+            db.execute(
+                f"CREATE VIEW {view} AS SELECT * FROM "
+                f"read_parquet([{listed}], union_by_name = true, filename = true)"
+            )
+            return
+        empty = schema(kind).empty_table()
+        db.register(view, empty.append_column("filename", pa.array([], pa.string())))
+
+    def table(self, sql: str) -> pa.Table:
+        """The answer to a query over the views of `connect`, as an Arrow table."""
+        with self.connect() as db:
+            return db.sql(sql).to_arrow_table()
+
+    def works(self) -> Iterator[Work]:
+        """The works as newest fetched, in the order of their ids."""
+        return from_table(Work, self.table("SELECT * FROM works ORDER BY id"))
+
+    def uses(self) -> Iterator[Use]:
+        """The uses of each work's latest annotation run, by work, passage and place."""
+        order = 'work_id, section, "order", start, role, dataset'
+        return from_table(Use, self.table(f"SELECT * FROM uses ORDER BY {order}"))
+
+    def passages(self) -> Iterator[tuple[Work, list[Passage]]]:
+        """Each included work with its passages: title, abstract, then full text in order."""
+        with self.connect() as db:
+            works = db.sql("SELECT * FROM included ORDER BY id").to_arrow_table()
+            texts = db.sql('SELECT * FROM passages ORDER BY work_id, section, "order"')
+            by_work: dict[str, list[Passage]] = {}
+            for passage in from_table(Passage, texts.to_arrow_table()):
+                by_work.setdefault(passage.work_id, []).append(passage)
+        for work in from_table(Work, works):
+            yield work, [*passages_of(work), *by_work.get(work.id, [])]

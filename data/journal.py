@@ -1,0 +1,252 @@
+"""The SQLite journal of a corpus: what must be a transaction is here, and nothing else.
+
+WAL mode, so that mining, annotating, reviewing and reading go on side by side. Decisions are
+append-only: the database itself refuses to change or delete one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from data.errors import InputError
+from data.records import Decision
+
+_LAYOUT = 1
+_BUSY_MS = 30_000  # a writer waits this long for another writer before it gives up
+
+_DECISION_COLUMNS = [field.name for field in dataclasses.fields(Decision)]
+_DECISION_DDL = ", ".join(
+    f'"{name}" PRIMARY KEY' if name == "uid" else f'"{name}"' for name in _DECISION_COLUMNS
+)
+
+_TABLES = f"""
+CREATE TABLE IF NOT EXISTS runs (
+    id TEXT PRIMARY KEY, kind TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT,
+    settings TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS checkpoints (
+    run TEXT NOT NULL, query TEXT NOT NULL, cursor TEXT, pages INTEGER NOT NULL,
+    works INTEGER NOT NULL, expected INTEGER, at TEXT NOT NULL, PRIMARY KEY (run, query));
+CREATE TABLE IF NOT EXISTS hits (
+    work_id TEXT NOT NULL, query TEXT NOT NULL, run TEXT NOT NULL,
+    PRIMARY KEY (work_id, query)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS screened (
+    work_id TEXT NOT NULL, stage TEXT NOT NULL, included INTEGER NOT NULL, reason TEXT NOT NULL,
+    at TEXT NOT NULL, PRIMARY KEY (work_id, stage)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS annotated (
+    work_id TEXT NOT NULL, run TEXT NOT NULL, annotator TEXT NOT NULL, input TEXT NOT NULL,
+    from_scratch INTEGER NOT NULL, at TEXT NOT NULL, PRIMARY KEY (work_id, run)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS decisions ({_DECISION_DDL});
+CREATE INDEX IF NOT EXISTS decisions_of_work ON decisions (work_id);
+CREATE TRIGGER IF NOT EXISTS decisions_stay BEFORE UPDATE ON decisions
+    BEGIN SELECT RAISE(ABORT, 'decisions are append-only'); END;
+CREATE TRIGGER IF NOT EXISTS decisions_kept BEFORE DELETE ON decisions
+    BEGIN SELECT RAISE(ABORT, 'decisions are append-only'); END;
+PRAGMA user_version = {_LAYOUT};
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far a query of a mining run has come; `cursor` is None when it is done.
+
+    `expected` is the count that the server gave with the last page, or None.
+    """
+
+    run: str
+    query: str
+    cursor: str | None
+    pages: int
+    works: int
+    expected: int | None
+
+
+class Journal:
+    """The journal at `path`, made if absent; close it, or use it as a context.
+
+    Raises:
+        InputError: the file is not a journal, or of a later layout than this program knows.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        # Streamlit runs each script pass on another thread; SQLite itself serialises the calls.
+        self._db = sqlite3.connect(
+            path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
+        )
+        try:
+            self._prepare()
+        except sqlite3.DatabaseError as e:
+            self._db.close()
+            raise InputError(
+                f"not a readable journal ({e}); restore it from a copy, or move it away to start "
+                "a new one (checkpoints and decisions in it are then not used)",
+                path=path,
+            ) from e
+
+    def _prepare(self) -> None:
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        layout = self._db.execute("PRAGMA user_version").fetchone()[0]
+        if layout > _LAYOUT:
+            raise InputError(
+                f"journal layout {layout} is newer than {_LAYOUT}, the latest this version of "
+                "cats knows; upgrade cats",
+                path=self.path,
+            )
+        if layout < _LAYOUT:
+            self._db.executescript(_TABLES)
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; a second close does nothing."""
+        self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All or nothing for what is written inside."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def start_run(self, run: str, kind: str, *, settings: Mapping[str, Any], now: datetime) -> None:
+        """Note that a run begins; the settings are stored without any key."""
+        self._db.execute(
+            "INSERT INTO runs VALUES (?, ?, ?, NULL, ?)",
+            (run, kind, now.isoformat(), json.dumps(settings, sort_keys=True, default=str)),
+        )
+
+    def end_run(self, run: str, *, now: datetime) -> None:
+        """Note that a run came to its end."""
+        self._db.execute("UPDATE runs SET ended_at = ? WHERE id = ?", (now.isoformat(), run))
+
+    def open_run(self, kind: str, *, settings: Mapping[str, Any]) -> str | None:
+        """The latest run of that kind and settings that has not ended, or None."""
+        row = self._db.execute(
+            "SELECT id FROM runs WHERE kind = ? AND settings = ? AND ended_at IS NULL "
+            "ORDER BY started_at DESC LIMIT 1",
+            (kind, json.dumps(settings, sort_keys=True, default=str)),
+        ).fetchone()
+        return None if row is None else str(row[0])
+
+    def checkpoint(self, run: str, query: str) -> Checkpoint | None:
+        """Where that query of that run stands, or None if no page of it is safe yet."""
+        row = self._db.execute(
+            "SELECT run, query, cursor, pages, works, expected FROM checkpoints "
+            "WHERE run = ? AND query = ?",
+            (run, query),
+        ).fetchone()
+        return None if row is None else Checkpoint(*row)
+
+    def page_done(self, checkpoint: Checkpoint, work_ids: Sequence[str], *, now: datetime) -> None:
+        """Move the checkpoint and note which works the query hit, in one transaction.
+
+        Call it only when the part that the checkpoint speaks of is on disk.
+        """
+        with self.transaction():
+            self._db.executemany(
+                "INSERT OR IGNORE INTO hits VALUES (?, ?, ?)",
+                [(work_id, checkpoint.query, checkpoint.run) for work_id in work_ids],
+            )
+            self._db.execute(
+                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*dataclasses.astuple(checkpoint), now.isoformat()),
+            )
+
+    def screen(
+        self, stage: str, outcomes: Iterable[tuple[str, bool, str]], *, now: datetime
+    ) -> None:
+        """Note (work id, included, reason) at a stage; the latest outcome of a stage counts."""
+        at = now.isoformat()
+        with self.transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO screened VALUES (?, ?, ?, ?, ?)",
+                [(work, stage, int(included), reason, at) for work, included, reason in outcomes],
+            )
+
+    def annotated_done(
+        self,
+        run: str,
+        annotator: str,
+        works: Iterable[tuple[str, str, bool]],
+        *,
+        now: datetime,
+    ) -> None:
+        """Note (work id, hash of its text, from scratch) as annotated by a run.
+
+        Call it only when the uses of these works are on disk: from then on readers keep these.
+        """
+        at = now.isoformat()
+        with self.transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO annotated VALUES (?, ?, ?, ?, ?, ?)",
+                [(work, run, annotator, text, int(scratch), at) for work, text, scratch in works],
+            )
+
+    def annotated_inputs(self, annotator: str) -> dict[str, str]:
+        """Work id -> hash of the text, for the works that this annotator has done last."""
+        rows = self._db.execute(
+            "SELECT work_id, input, annotator, max(at || run) FROM annotated GROUP BY work_id"
+        )
+        return {work: text for work, text, by, _ in rows if by == annotator}
+
+    def decide(self, decisions: Iterable[Decision]) -> list[str]:
+        """Append decisions in one transaction; a uid that is there already is left as it is.
+
+        Returns: the uids that are safe now, in the given order.
+        """
+        kept = list(decisions)
+        marks = ", ".join("?" * len(_DECISION_COLUMNS))
+        with self.transaction():
+            self._db.executemany(
+                f"INSERT OR IGNORE INTO decisions VALUES ({marks})",
+                [_decision_row(decision) for decision in kept],
+            )
+        return [decision.uid for decision in kept]
+
+    def decisions(self) -> list[Decision]:
+        """All decisions, oldest first."""
+        rows = self._db.execute("SELECT * FROM decisions ORDER BY at, rowid")
+        return [_decision(row) for row in rows]
+
+    def table(self, name: str) -> pa.Table:
+        """One of the journal's tables as Arrow: runs, checkpoints, hits, screened, annotated."""
+        kinds = {"TEXT": pa.string(), "INTEGER": pa.int64()}
+        columns = self._db.execute(f"PRAGMA table_info({name})").fetchall()
+        schema = pa.schema([(column[1], kinds[column[2]]) for column in columns])
+        rows = self._db.execute(f"SELECT * FROM {name}").fetchall()
+        values = list(zip(*rows, strict=True)) or [()] * len(schema)
+        return pa.table(
+            [pa.array(value, field.type) for value, field in zip(values, schema, strict=True)],
+            schema=schema,
+        )
+
+
+def _decision_row(decision: Decision) -> tuple[Any, ...]:
+    row = {name: getattr(decision, name) for name in _DECISION_COLUMNS}
+    row["at"] = decision.at.isoformat()
+    return tuple(row.values())
+
+
+def _decision(row: Sequence[Any]) -> Decision:
+    fields = dict(zip(_DECISION_COLUMNS, row, strict=True))
+    fields["at"] = datetime.fromisoformat(fields["at"])
+    return Decision(**fields)

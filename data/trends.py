@@ -1,0 +1,231 @@
+"""Claims and works -> shares of papers with their intervals. Pure."""
+
+from __future__ import annotations
+
+import csv
+from functools import cache
+from pathlib import Path
+from statistics import NormalDist
+from typing import Literal, cast, get_args
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from data.claims import claims
+from data.errors import InputError
+from data.records import ROLES, Role
+
+By = Literal["year", "venue", "modality", "country"]
+Among = Literal["all", "transfer"]
+BYS: tuple[By, ...] = get_args(By)
+
+_MODALITIES = Path(__file__).parent / "facts" / "modalities.csv"
+UNKNOWN = "unknown"
+
+
+def wilson(successes: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
+    """The Wilson score interval of a share; (0, 1) for n = 0.
+
+    Source: Wilson (1927), doi:10.1080/01621459.1927.10502953, without continuity correction.
+
+    >>> [round(bound, 4) for bound in wilson(8, 10)]
+    [0.4902, 0.9433]
+    """
+    if n == 0:
+        return 0.0, 1.0
+    z = NormalDist().inv_cdf(0.5 + confidence / 2)
+    share = successes / n
+    centre = share + z * z / (2 * n)
+    half = z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
+    scale = 1 + z * z / n
+    # Rounding may step over the end of the range by one unit in the last place.
+    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+
+
+@cache
+def modality_patterns() -> dict[str, str]:
+    """Modality -> regular expression (RE2, any case) over title and abstract."""
+    with _MODALITIES.open(encoding="utf-8", newline="") as file:
+        return {row["modality"]: row["pattern"] for row in csv.DictReader(file)}
+
+
+def _groups_sql(by: By) -> str:
+    """A query for (work_id, grp): the groups that each work counts in."""
+    if by == "year":
+        return "SELECT id AS work_id, CAST(year AS VARCHAR) AS grp FROM works"
+    if by == "venue":
+        return "SELECT id AS work_id, venue AS grp FROM works"
+    if by == "country":
+        return (
+            "SELECT id AS work_id, unnest(CASE WHEN len(countries) > 0 "
+            "THEN list_distinct(countries) ELSE [NULL] END) AS grp FROM works"
+        )
+    # concat_ws skips what is missing.
+    text = "concat_ws(' ', title, abstract)"
+    tests = [
+        f"SELECT id AS work_id, '{name}' AS grp FROM works "
+        f"WHERE regexp_matches({text}, '\\b(?:{pattern})\\b', 'i')"
+        for name, pattern in modality_patterns().items()
+    ]
+    found = " UNION ALL ".join(tests)
+    return (
+        f"WITH found AS ({found}) SELECT * FROM found UNION ALL "
+        "SELECT id, NULL FROM works ANTI JOIN found ON works.id = found.work_id"
+    )
+
+
+def groups(works: pa.Table, by: By) -> pa.Table:
+    """Which group or groups each work counts in: columns work_id, group.
+
+    A work with several countries or modalities counts once in each; where nothing is known the
+    group is 'unknown'.
+    """
+    with duckdb.connect() as db:
+        db.register("works", works)
+        return db.sql(
+            f"SELECT work_id, coalesce(grp, '{UNKNOWN}') AS \"group\" FROM ({_groups_sql(by)})"
+        ).to_arrow_table()
+
+
+_SHARES = """
+WITH standing AS (
+    SELECT * FROM claims WHERE state <> 'rejected' AND score >= $min_score
+), counted AS (
+    SELECT id AS work_id FROM works
+    WHERE $among = 'all' OR id IN (SELECT work_id FROM standing WHERE role = 'source')
+), member AS (
+    SELECT DISTINCT work_id, "group" FROM groups SEMI JOIN counted USING (work_id)
+), sizes AS (
+    SELECT "group", count(*) AS n_papers FROM member GROUP BY 1
+), users AS (
+    SELECT DISTINCT work_id, dataset FROM standing SEMI JOIN counted USING (work_id)
+    WHERE role = $role
+), named AS (
+    SELECT dataset, count(*) AS total FROM users GROUP BY 1
+), n AS (
+    SELECT "group", dataset, count(*) AS n FROM member JOIN users USING (work_id) GROUP BY 1, 2
+)
+SELECT sizes."group", named.dataset, coalesce(n.n, 0) AS n, n_papers, total
+FROM sizes CROSS JOIN named LEFT JOIN n USING ("group", dataset)
+ORDER BY total DESC, dataset, sizes."group"
+"""
+
+
+def shares(
+    found: pa.Table,
+    works: pa.Table,
+    *,
+    by: By,
+    role: Role = "source",
+    among: Among = "all",
+    min_score: float = 0.5,
+) -> pd.DataFrame:
+    """The share of papers that use each dataset in a role, group by group.
+
+    Args:
+        found: `Claim` rows. Rejected ones do not count.
+        works: `Work` rows of the papers that were annotated: the denominator.
+        by: what groups the papers; see `groups`.
+        among: 'all' these papers, or only those with at least one source ('transfer').
+        min_score: claims below this score do not count.
+
+    Returns: a frame with columns group, dataset, n (papers that use it), n_papers (papers in the
+        group), share (n / n_papers), low, high (Wilson 95%); every group x dataset that any
+        paper uses, the most used dataset first. Empty when there is no such claim.
+
+    Raises:
+        InputError: `by` is not one of `BYS`.
+    """
+    if by not in BYS:
+        raise InputError(f"--by {by!r} is not one of {', '.join(BYS)}")
+    with duckdb.connect() as db:
+        db.register("claims", found)
+        db.register("works", works)
+        db.register("groups", groups(works, by))
+        frame = db.execute(
+            _SHARES, {"among": among, "role": role, "min_score": min_score}
+        ).fetch_df()
+    frame["share"] = frame["n"] / frame["n_papers"]
+    bounds = [wilson(n, size) for n, size in zip(frame["n"], frame["n_papers"], strict=True)]
+    frame["low"] = [low for low, _ in bounds]
+    frame["high"] = [high for _, high in bounds]
+    columns = ["group", "dataset", "n", "n_papers", "share", "low", "high"]
+    return frame.loc[:, columns]
+
+
+def survey_claims(db: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Table]:
+    """The claims of a survey and the works they are counted among.
+
+    These works are in the survey, have been annotated, and carry the columns of `Work`.
+
+    Args:
+        db: a connection from `Corpus.connect`.
+    """
+    works = db.sql("SELECT * FROM included SEMI JOIN annotated ON included.id = annotated.work_id")
+    found = claims(
+        db.sql("SELECT * FROM uses").to_arrow_table(),
+        db.sql("SELECT * FROM decisions").to_arrow_table(),
+    )
+    return found, works.to_arrow_table()
+
+
+def survey_shares(
+    db: duckdb.DuckDBPyConnection,
+    *,
+    by: str,
+    role: str = "source",
+    among: str = "all",
+    min_score: float = 0.5,
+) -> tuple[pd.DataFrame, str]:
+    """`shares` over a survey, and a sentence on what they were counted among.
+
+    Raises:
+        InputError: `by`, `role` or `among` is not one of the values that `shares` knows.
+    """
+    for name, value, allowed in (
+        ("by", by, BYS),
+        ("role", role, ROLES),
+        ("among", among, get_args(Among)),
+    ):
+        if value not in allowed:
+            raise InputError(f"--{name} {value!r} is not one of {', '.join(allowed)}")
+    found, works = survey_claims(db)
+    frame = shares(
+        found,
+        works,
+        by=cast(By, by),
+        role=cast(Role, role),
+        among=cast(Among, among),
+        min_score=min_score,
+    )
+    full = _count(db, "SELECT count(DISTINCT work_id) FROM passages")
+    people = _count(db, "SELECT count(*) FROM decisions")
+    return frame, (
+        f"n = {works.num_rows} annotated papers in the survey ({full} with full text, the rest by "
+        f"title and abstract alone), {people} decisions by people; intervals are Wilson 95% and "
+        "do not yet carry the annotator's errors"
+    )
+
+
+def _count(db: duckdb.DuckDBPyConnection, sql: str) -> int:
+    row = db.execute(sql).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def survey_counts(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """How many works a survey has found, left out by reason, annotated; uses and decisions."""
+    counts = {
+        "works": _count(db, "SELECT count(*) FROM works"),
+        "in the survey": _count(db, "SELECT count(*) FROM included"),
+    }
+    reasons = db.sql(
+        "SELECT reason, count(*) FROM screened WHERE included = 0 GROUP BY 1 ORDER BY 2 DESC, 1"
+    )
+    counts |= {f"left out: {reason}": n for reason, n in reasons.fetchall()}
+    return counts | {
+        "annotated": _count(db, "SELECT count(*) FROM annotated"),
+        "uses": _count(db, "SELECT count(*) FROM uses"),
+        "decisions": _count(db, "SELECT count(*) FROM decisions"),
+        "results": _count(db, "SELECT count(*) FROM results"),
+    }
