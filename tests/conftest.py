@@ -1,0 +1,35 @@
+"""No test reaches the network: sockets connect to this machine only."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(autouse=True)
+def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        host = address[0] if isinstance(address, tuple) else "127.0.0.1"
+        if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+            pytest.fail(f"a test tried to reach {host}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.delenv("OPENALEX_API_KEY", raising=False)
+    monkeypatch.delenv("CATS_OPENALEX_URL", raising=False)
+
+
+@pytest.fixture
+def shared() -> Path:
+    """Real papers and labels beside the repository, where there are any."""
+    if not _SHARED.is_dir():
+        pytest.skip(f"no real papers at {_SHARED}")
+    return _SHARED
