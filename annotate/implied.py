@@ -8,48 +8,61 @@ from dataclasses import dataclass
 
 from data.catalogue import MEDICAL, NATURAL, UNSPECIFIED, Model
 
-_W = r"(?:[\w%.]+ )"
+# --- I1 and I2: in a template (see annotate.roles) the model is NN, others MM, datasets XX -----
+
+_W = r"(?:[\w%.]+ )"  # one word
+_LISTED = r"(?:MM (?:and |or )?)*NN"  # the model, or a list that it ends
+
 _READY = re.compile(
-    rf"pretrained {_W}{{0,3}}?(?:MM (?:and |or )?)*NN|NN {_W}{{0,3}}?pretrain(?:ed|ing)\b"
-    rf"|initializ\w* {_W}{{0,6}}?(?:from|with|by|of|using) {_W}{{0,6}}?(?:MM (?:and |or )?)*NN"
-    rf"|NN {_W}?(?:weights|checkpoints?|initialization)|(?:weights|checkpoints?) {_W}{{0,2}}?(?:of|from) {_W}{{0,3}}?NN"
-    rf"|(?:off the shelf|ready made|frozen|publicly available|released|transferred|existing) {_W}{{0,2}}?NN"
-    rf"|pretrained {_W}{{0,5}}?(?:models?|networks?|cnns?|architectures?|backbones?|encoders?|classifiers?)"
-    rf"[^.;]{{0,60}}NN"
+    rf"pretrained {_W}{{0,3}}?{_LISTED}|NN {_W}{{0,3}}?pretrain(?:ed|ing)\b"
+    rf"|initializ\w* {_W}{{0,6}}?(?:from|with|by|of|using) {_W}{{0,6}}?{_LISTED}"
+    rf"|NN {_W}?(?:weights|checkpoints?|initialization)"
+    rf"|(?:weights|checkpoints?) {_W}{{0,2}}?(?:of|from) {_W}{{0,3}}?NN"
+    r"|(?:off the shelf|ready made|frozen|publicly available|released|transferred|existing) "
+    rf"{_W}{{0,2}}?NN"
+    rf"|pretrained {_W}{{0,5}}?"
+    r"(?:models?|networks?|cnns?|architectures?|backbones?|encoders?|classifiers?)[^.;]{0,60}NN"
 )
 _TRANSFERRED = re.compile(
-    rf"finetun\w* {_W}{{0,3}}?(?:MM (?:and |or )?)*NN|NN {_W}{{0,2}}?(?:finetun|was finetun|were finetun)"
-    rf"|transfer learning[^.;]{{0,80}}NN|NN[^.;]{{0,60}}transfer learning"
-    rf"|features? {_W}{{0,4}}?(?:from|of|by|using|with|via) {_W}{{0,3}}?(?:MM (?:and |or )?)*NN"
+    rf"finetun\w* {_W}{{0,3}}?{_LISTED}|NN {_W}{{0,2}}?(?:finetun|was finetun|were finetun)"
+    r"|transfer learning[^.;]{0,80}NN|NN[^.;]{0,60}transfer learning"
+    rf"|features? {_W}{{0,4}}?(?:from|of|by|using|with|via) {_W}{{0,3}}?{_LISTED}"
     rf"|NN {_W}?(?:features?|feature extractors?|embeddings?)"
 )
+_OWN_DATA = r"(?:our|unlabel\w*|\d\S*|in domain|in house|private)"
 _OWN_TRAINING = re.compile(
-    rf"\bpretrain {_W}{{0,4}}NN|NN[^.;]{{0,40}}(?:pre)?trained on (?:our|a|an|the same|unlabel|large|\d|in domain|in house|private)"
-    rf"|pretrained {_W}{{0,3}}NN {_W}{{0,2}}on (?:our|unlabel|\d|in domain|in house|private)"
-    rf"|(?:(?:pre)?train\w*|learn\w*) {_W}{{0,4}}?(?:using|with|via|by|through) {_W}{{0,3}}?NN (?:on|over)"
+    rf"\bpretrain {_W}{{0,4}}NN|\bpretraining (?:MM |vision |the |a )?NN {_W}{{0,2}}on"
+    rf"|NN[^.;]{{0,40}}(?:pre)?trained on (?:{_OWN_DATA}|a|an|the same|large)"
+    rf"|pretrained {_W}{{0,3}}NN {_W}{{0,2}}on {_OWN_DATA}"
+    rf"|(?:(?:pre)?train\w*|learn\w*) {_W}{{0,4}}?(?:using|with|via|by|through) {_W}{{0,3}}?"
+    r"NN (?:on|over)"
     r"|from scratch"
 )
 _NAMED_SET = re.compile(
     rf"NN[^.;]{{0,50}}trained on {_W}{{0,4}}XX|pretrain\w* on {_W}{{0,3}}XX|XX pretrain"
 )
-_ONLY_A_STYLE = re.compile(
-    r"NN (?:style|like|inspired|type|loss|objective|framework|paper)|(?:inspired by|similar to|akin to) (?:the )?NN"
+_NOT_USED = re.compile(
+    r"NN (?:style|like|inspired|type|loss|objective|framework|paper)"
+    r"|(?:inspired by|similar to|akin to|such as|like|e\.g\.,?) (?:the )?NN"
+    rf"|\b(?:we|paper|work) {_W}{{0,3}}?(?:propose|introduce|present|develop|release)\w* "
+    rf"{_W}{{0,4}}?NN"
 )
 _METHOD_READY = re.compile(
-    rf"pretrained {_W}{{0,2}}?NN|NN (?:pretrained )?(?:weights|checkpoints?|features?|models?|backbones?|vits?|encoders?|embeddings?)"
+    r"pretrained (?:(?!with|using|by|via|through)[\w%.]+ ){0,2}?NN"
+    r"|NN (?:pretrained )?"
+    r"(?:weights|checkpoints?|features?|models?|backbones?|vits?|encoders?|embeddings?)"
     rf"|(?:off the shelf|frozen|publicly available|released|ready made) {_W}{{0,2}}?NN"
 )
 _METHOD_ON_DATA = re.compile(
-    rf"NN {_W}{{0,3}}?(?:pre)?train\w* {_W}{{0,2}}?on|NN on|(?:train\w*|learn\w*|using|with|via|by) {_W}{{0,3}}?NN (?:on|over)"
-)
-_INTRODUCED = re.compile(
-    rf"\b(?:we|paper|work) {_W}{{0,3}}?(?:propose|introduce|present|develop|release)\w* {_W}{{0,4}}?NN"
+    rf"NN {_W}{{0,3}}?(?:pre)?train\w* {_W}{{0,2}}?on|NN on"
+    rf"|(?:train\w*|learn\w*|using|with|via|by) {_W}{{0,3}}?NN (?:on|over)"
 )
 _USED = re.compile(
-    r"\b(?:we|our|ours|this (?:paper|work|study)|using|uses?|used|adapt\w*|finetun\w*|outperform\w*"
-    r"|compar\w*|evaluat\w*|benchmark\w*|leverag\w*|based on|build\w* (?:on|upon)|employ\w*|frozen"
-    r"|features?|embeddings?|zero shot|linear prob\w*|backbones?|prompt\w*|surpass\w*|initializ\w*"
-    r"|investigat\w*|explor\w*|apply\w*|applied|enabl\w*|appli\w*|integrat\w*|combin\w*|distill\w*)\b"
+    r"\b(?:we|our|ours|this (?:paper|work|study)|using|uses?|used|adapt\w*|finetun\w*"
+    r"|outperform\w*|compar\w*|evaluat\w*|benchmark\w*|leverag\w*|based on|build\w* (?:on|upon)"
+    r"|employ\w*|frozen|features?|embeddings?|zero shot|linear prob\w*|backbones?|prompt\w*"
+    r"|surpass\w*|initializ\w*|investigat\w*|explor\w*|apply\w*|applied|enabl\w*|appli\w*"
+    r"|integrat\w*|combin\w*|distill\w*)\b"
 )
 
 
@@ -73,35 +86,53 @@ def implication(
         transfers: the paper says elsewhere that it uses transfer learning or pretrained models.
         is_background: the sentence speaks of what others did.
     """
-    if model.kind == "none" or is_background or _NAMED_SET.search(rewritten):
-        return None
-    if _ONLY_A_STYLE.search(rewritten) or _INTRODUCED.search(rewritten):
+    if is_background or _NAMED_SET.search(rewritten) or _NOT_USED.search(rewritten):
         return None
     if model.kind == "pretrained":
-        # Titles and comparisons use a model by its bare name.
-        if in_title and re.match(r"NN ?:", rewritten):
-            return None
-        if in_title or _USED.search(rewritten):
-            return Implication(model.sources, "I2: named pretrained model", 0.8)
-        return Implication(model.sources, "I2: named in passing", 0.55)
-    if model.kind == "method":
-        if _METHOD_READY.search(rewritten) and not _METHOD_ON_DATA.search(rewritten):
-            return Implication(model.sources, "I2: ready-made checkpoint of a method", 0.7)
-        return None
-    if _OWN_TRAINING.search(rewritten):
-        return None
-    if _READY.search(rewritten):
-        return Implication(model.sources, "I1: pretrained backbone", 0.85)
-    if _TRANSFERRED.search(rewritten):
-        return Implication(model.sources, "I1: transferred backbone", 0.7)
-    if transfers and not in_title:
-        return Implication(model.sources, "I1: backbone of a paper that transfers", 0.5)
+        reason = _pretrained(rewritten, in_title=in_title)
+    elif model.kind == "method":
+        reason = _method(rewritten)
+    elif model.kind == "backbone":
+        reason = _backbone(rewritten, transfers=transfers and not in_title)
+    else:
+        reason = None
+    return None if reason is None else Implication(model.sources, *reason)
+
+
+def _pretrained(rewritten: str, *, in_title: bool) -> tuple[str, float] | None:
+    """I2: a model with weights of its own; titles and comparisons use one by its bare name."""
+    if in_title and re.match(r"(?:\w+ )?NN ?:", rewritten):
+        return None  # "NN: a foundation model for ..." is the paper that makes it
+    if in_title or _USED.search(rewritten):
+        return "I2: named pretrained model", 0.8
+    return "I2: named in passing", 0.55
+
+
+def _method(rewritten: str) -> tuple[str, float] | None:
+    """I2: the name of a method implies a source only as a ready-made checkpoint."""
+    if _METHOD_READY.search(rewritten) and not _METHOD_ON_DATA.search(rewritten):
+        return "I2: ready-made checkpoint of a method", 0.7
     return None
 
 
+def _backbone(rewritten: str, *, transfers: bool) -> tuple[str, float] | None:
+    """I1: a backbone implies ImageNet where its weights are said to be taken ready-made."""
+    if _OWN_TRAINING.search(rewritten):
+        return None
+    if _READY.search(rewritten):
+        return "I1: pretrained backbone", 0.85
+    if _TRANSFERRED.search(rewritten):
+        return "I1: transferred backbone", 0.7
+    return ("I1: backbone of a paper that transfers", 0.5) if transfers else None
+
+
 _TRANSFERS = re.compile(
-    r"transfer[\s\-]learning|pre-?trained (?:[\w\-]+ ){0,4}(?:models?|networks?|cnns?|architectures?|backbones?)",
+    r"transfer[\s\-]learning"
+    r"|pre-?trained (?:[\w\-]+ ){0,4}(?:models?|networks?|cnns?|architectures?|backbones?)",
     re.IGNORECASE,
+)
+_STUDIES = re.compile(
+    r"transfer[\s\-]learning|pre-?train|fine-?tun|self-?supervised|initiali[sz]ation", re.IGNORECASE
 )
 
 
@@ -110,35 +141,58 @@ def says_transfer(text: str) -> bool:
     return _TRANSFERS.search(text) is not None
 
 
+def speaks_of_transfer(sentence: str) -> bool:
+    """Whether a sentence speaks of pretraining or transfer in any form."""
+    return _STUDIES.search(sentence) is not None
+
+
+# --- I3: neither model nor data is named -------------------------------------------------------
+
 _READY_MADE = re.compile(
-    r"(?:\b(?:a|an|the|existing|frozen|publicly available|off-the-shelf|large|several|various|different|external),? )*"
+    r"(?:\b(?:a|an|the|existing|frozen|publicly available|off-the-shelf|large|several|various"
+    r"|different|external),? )*"
     r"\bpre-?trained,? (?:(?!language|on\b|and then)[\w\-/]+,? ){0,5}?"
-    r"(?:models?|networks?|cnns?|encoders?|backbones?|weights|transformers?|detectors?|vlms?|architectures?"
-    r"|baselines?|extractors?|classifiers?|features)\b"
-    r"|\b(?:a|an|the|frozen|existing|recent|large|different|several|multiple|these) (?:[\w\-]+ ){0,3}?foundation models?\b"
-    r"|\bpre-?trained on (?:[\w\-]+ ){0,4}(?:natural|medical|large-scale)[\w\- ]{0,30}(?:images?|data)\b",
+    r"(?:models?|networks?|cnns?|encoders?|backbones?|weights|transformers?|detectors?|vlms?"
+    r"|architectures?|baselines?|extractors?|classifiers?|features)\b"
+    r"|\b(?:a|an|the|frozen|existing|recent|large|different|several|multiple|these) "
+    r"(?:[\w\-]+ ){0,3}?foundation models?\b"
+    r"|\bpre-?trained on (?:[\w\-]+ ){0,4}(?:natural|medical|large-scale)[\w\- ]{0,30}"
+    r"(?:images?|data)\b",
     re.IGNORECASE,
 )
-_OWN_READY = re.compile(
-    r"\b(?:our|we|to) (?:\w+ ){0,2}pre-?train(?!ed)|\b(?:propos|introduc|present|develop|build)\w* "
-    r"(?:[\w\-]+ ){0,4}foundation model|pre-?trained (?:[\w\-]+ ){0,3}on (?:our|unlabel|the same|this|an? )"
-    r"|\bour (?:[\w\-]+ ){0,2}pre-?trained|language models?|\bllms?\b",
+_NOT_READY_MADE = re.compile(
+    # the paper's own pretraining, or a model that it makes
+    r"\b(?:our|we|to) (?:\w+ ){0,2}pre-?train(?!ed)"
+    r"|\b(?:propos|introduc|present|develop|build)\w* (?:[\w\-]+ ){0,4}?(?:[\w\-]+, )?"
+    r"(?:[\w\-]+ ){0,3}foundation model"
+    r"|pre-?trained (?:[\w\-]+ ){0,3}on (?:our|unlabel|the same|this|an? )"
+    r"|\bour (?:[\w\-]+ ){0,2}pre-?trained|\bthe pre-?trained (?:model|network) is\b"
+    r"|code and (?:[\w\-]+ ){0,2}pre-?trained|pre-?trained (?:models?|weights) available"
+    r"|\bonce \w+ (?:\w+ )?(?:is|are) pre-?trained"
+    # not of images
+    r"|language models?|\bllms?\b|\bt5\b|\bbert\b|transformer-based|time[\s\-]series",
     re.IGNORECASE,
 )
 _NATURAL = re.compile(r"\bnatural[\s\-](?:image|scene|photo)", re.IGNORECASE)
+_BOTH_FIELDS = re.compile(r"\bnatural and medical images?", re.IGNORECASE)
 _MEDICAL = re.compile(
-    r"(?:corpus of|trained on) (?:[\w\-]+ ){0,5}(?:medical|radiolog\w*|patholog\w*|clinical) (?:image|data|scan)",
+    r"(?:corpus of|trained on) (?:[\w\-]+ ){0,5}(?:medical|radiolog\w*|patholog\w*|clinical) "
+    r"(?:image|data|scan)",
     re.IGNORECASE,
 )
 
 
 def ready_made(sentence: str) -> Sequence[tuple[int, int, str]]:
-    """(start, end, pseudo-id) of ready-made weights of which neither model nor data is named: I3."""
+    """(start, end, pseudo-id) of ready-made weights without model and data: rule I3."""
     found = _READY_MADE.search(sentence)
-    if found is None or _OWN_READY.search(sentence):
+    if found is None or _NOT_READY_MADE.search(sentence):
         return []
-    if _NATURAL.search(sentence):
-        return [(found.start(), found.end(), NATURAL)]
-    if _MEDICAL.search(sentence):
-        return [(found.start(), found.end(), MEDICAL)]
-    return [(found.start(), found.end(), UNSPECIFIED)]
+    if _BOTH_FIELDS.search(sentence):
+        fields = [NATURAL, MEDICAL]
+    elif _NATURAL.search(sentence):
+        fields = [NATURAL]
+    elif _MEDICAL.search(sentence):
+        fields = [MEDICAL]
+    else:
+        fields = [UNSPECIFIED]
+    return [(found.start(), found.end(), field) for field in fields]

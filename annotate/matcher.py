@@ -34,6 +34,9 @@ _DATA_WORD = (
 _DATA_AFTER = re.compile(rf"\W{{0,3}}(?:\[[^\]]*\]\W{{0,2}})?(?:\w+ ){{0,1}}{_DATA_WORD}\b", re.I)
 _DATA_BEFORE = re.compile(rf"\b{_DATA_WORD}\W{{1,3}}(?:named |called |of )?$", re.IGNORECASE)
 _LISTED = re.compile(r"\s*(?:,|;|/|&|\+|and|or|,\s*and)\s*", re.IGNORECASE)
+# "github.com/mlmed/torchxrayvision" says where code is, not what was used.
+_IN_ADDRESS = re.compile(r"(?:://|www\.|github\.com)\S*$")
+_ADDRESS_REACH = 80
 _SHORT = 4  # letters: an acronym this short is not matched in lower case ("voc", "ixi")
 
 
@@ -133,11 +136,20 @@ class Matcher:
 def _fitted(text: str, places: list[int], start: int, end: int, alias: _Alias) -> Name | None:
     """The name at these letters, if word boundaries, gaps and case fit the alias."""
     first, last = places[start], places[end - 1] + 1
-    if (first > 0 and text[first - 1].isalnum()) or (start > 0 and places[start - 1] == first):
+    # "krizhevsky_imagenet" is a citation key, not the dataset.
+    if first > 0 and (text[first - 1].isalnum() or text[first - 1] == "_"):
+        return None
+    if start > 0 and places[start - 1] == first:
+        return None
+    if _IN_ADDRESS.search(text, max(0, first - _ADDRESS_REACH), first) is not None:
         return None
     for letter in range(start + 1, end):
         gap = text[places[letter - 1] + 1 : places[letter]]
-        if gap and not _gap_fits(gap, text[places[letter]], letter - start in alias.breaks):
+        is_own = letter - start in alias.breaks
+        if gap and not _gap_fits(gap, text[places[letter]], is_own):
+            return None
+        # "Fast MRI" at the head of a title is not fastMRI.
+        if gap.isspace() and not is_own and text[first].isupper() != alias.name[0].isupper():
             return None
     tail = _tail(text, last, alias)
     if tail is None or not _case_fits(text[first:last], alias):
@@ -174,7 +186,9 @@ def _case_fits(surface: str, alias: _Alias) -> bool:
     if alias.is_ambiguous:
         return letters == wanted
     is_acronym = len(wanted) <= _SHORT and wanted.isupper()
-    return not (is_acronym and letters.islower())
+    # "Brain Tumor Segmentation Challenge" has a name's capitals, "brain tumor segmentation" none.
+    is_phrase = len(alias.breaks) > 1 and not wanted.islower()
+    return not ((is_acronym or is_phrase) and letters.islower())
 
 
 def _longest(found: Mapping[Name, _Alias]) -> dict[Name, _Alias]:
@@ -210,7 +224,8 @@ def _settled(text: str, name: Name, alias: _Alias, surroundings: str, sure: set[
 
 
 _MODEL_WORD = re.compile(
-    r"\W{0,3}(?:\w+ )?(?:models?|weights|baselines?|tool|encoders?|backbones?|networks?|features)\b",
+    r"\W{0,3}(?:\w+ )?"
+    r"(?:models?|weights|baselines?|tool|encoders?|backbones?|networks?|features)\b",
     re.IGNORECASE,
 )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,17 @@ from spacy.language import Language
 from spacy.tokens import Doc
 
 from annotate import sentences  # noqa: F401  registers the component cats_sentences
-from annotate.implied import implication, ready_made, says_transfer
+from annotate.implied import implication, ready_made, says_transfer, speaks_of_transfer
 from annotate.matcher import Matcher, Name
 from annotate.roles import (
+    BACKGROUND,
     Reading,
     grouped,
     read_role,
     read_strategy,
     says_from_scratch,
     speaks_of_others,
+    speaks_of_own,
     template,
 )
 from data.catalogue import DATASETS_CSV, MODELS_CSV, PSEUDO_IDS, Catalogue, load
@@ -247,6 +249,8 @@ class Annotator:
         self, work_id: str, run: str, findings: Sequence[_Finding], docs: Sequence[Doc]
     ) -> Iterator[Use]:
         kept = _weighed(findings)
+        if not any(_names_source(finding) for finding in kept) and _studies_transfer(docs):
+            kept = [_promoted(finding) for finding in kept]
         if not any(finding.reading.role == "source" for finding in kept):
             kept += _unnamed(docs)
         order = {id(doc._.passage): place for place, doc in enumerate(docs)}
@@ -303,12 +307,37 @@ def _weighed(findings: Sequence[_Finding]) -> list[_Finding]:
     return [finding for finding in best.values() if stands(finding)]
 
 
+def _names_source(finding: _Finding) -> bool:
+    return finding.reading.role == "source" and not finding.implied
+
+
+def _studies_transfer(docs: Sequence[Doc]) -> bool:
+    """Whether a sentence on the paper's own work speaks of pretraining or transfer."""
+    return any(
+        speaks_of_transfer(sentence.text) and speaks_of_own(sentence.text)
+        for doc in docs
+        for sentence in doc.sents
+    )
+
+
+def _promoted(finding: _Finding) -> _Finding:
+    """A general statement that names a source ("ImageNet is the norm") as this paper's source.
+
+    The codebook's exception for papers that study such transfer and name no source of their own.
+    """
+    if finding.reading.rule != f"{BACKGROUND}source":
+        return finding
+    return replace(finding, reading=Reading("source", "the norm that is studied", 0.55))
+
+
 def _unnamed(docs: Sequence[Doc]) -> list[_Finding]:
     """I3: ready-made weights without model and data, the first of each pseudo-id."""
     found: dict[str, _Finding] = {}
     reading = Reading("source", "I3: ready-made weights", 0.5)
     for doc in docs:
         for sentence in doc.sents:
+            if speaks_of_others(sentence.text, sentence.text.lower()):
+                continue
             for start, end, dataset in ready_made(sentence.text):
                 place = sentence.start_char
                 found.setdefault(

@@ -90,28 +90,167 @@ def _plain(piece: str) -> str:
 
 # --- the rules --------------------------------------------------------------------------------
 
+BACKGROUND = "background: "  # prefix of a rule read in a sentence that speaks of others
+
 _WEIGHTS = (
     r"(?:weights?|checkpoints?|initializations?|init|features?|backbones?|embeddings?|parameters)"
 )
 _NETWORK = (
     r"(?:(?:classification|recognition|deep|convolutional|image|vision|supervised|base) )*"
-    r"(?:models?|networks?|encoders?|cnns?|convnets?|vits?|transformers?|detectors?|MM)"
+    r"(?:models?|networks?|encoders?|cnns?|convnets?|vits?|transformers?|detectors?)"
 )
 _TO = r"(?:to|onto|into|towards?)"
-# One clause: words without a stronger stop.
-_NEAR = r"[^.;:]{0,70}?"
-_SHORT = r"(?: [\w%.]+){0,3}?"
+# Words of one clause that lead up to a name, without a cue of another role.
+_WORDS = (
+    r"(?:(?!XX\b|and then|then\b|finetun|evaluat|test(?:ed|ing)\b|adapt|transferr|validat"
+    r"|appl(?:y|ied)\b)[\w%.'/]+,? ){0,6}?"
+)
+_NEAR = r"[^.;:]{0,70}?"  # a clause: no stronger stop
+_NO_TARGET_CUE = (
+    r"(?:(?!finetun|evaluat|test(?:ed|ing)|adapt(?:ed|ing)|transferred|appl(?:y|ied)|validat)"
+    r"[^.;:]){0,90}?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    name: str
+    pattern: re.Pattern[str]
+    role: Role
+    score: float
+
+
+def _rules(role: Role, *rows: tuple[str, float, str]) -> list[_Rule]:
+    return [_Rule(name, re.compile(pattern), role, score) for name, score, pattern in rows]
+
+
+_DOMAIN_TARGET_RULES = _rules(
+    "target",
+    (
+        "X to D",
+        0.85,
+        rf"(?:transfer|adapt|finetun|generali[sz])\w*{_NEAR}from (?:the )?[^.;:]{{0,50}}? {_TO} "
+        r"(?:(?:the|a|unlabell?ed|target|domain|\w+) ){0,4}DD",
+    ),
+    (
+        "target domain D",
+        0.88,
+        r"target (?:domain|dataset|data|task|set)s?[^.;:]{0,30}DD"
+        r"|DD (?:\w+ ){0,2}as (?:the |a |our )?(?:\w+ )?target",
+    ),
+)
+_SOURCE_RULES = _rules(
+    "source",
+    ("D-pretrained", 0.92, r"DD(?: \d*k?)? pretrain"),
+    ("pretrained D model", 0.92, rf"pretrain\w* (?:\w+ )?DD {_NETWORK}"),
+    (
+        "pretrained on D",
+        0.93,
+        rf"pretrain\w*{_NO_TARGET_CUE} (?:on|with|using|from|over|in|for|via|by) {_WORDS}DD",
+    ),
+    ("initialised from D", 0.88, rf"initializ\w*{_NEAR}(?:from|with|by|on|using){_NEAR}DD"),
+    (
+        "weights from D",
+        0.85,
+        rf"{_WEIGHTS} (?:\w+ ){{0,3}}(?:from|of|learn\w+ (?:on|from)|trained on"
+        r"|obtained (?:on|from)) (?:the )?(?:\w+ )?DD",
+    ),
+    (
+        "source domain D",
+        0.9,
+        r"source (?:domain|dataset|data|task|set)s?[^.;:]{0,30}DD"
+        r"|DD (?:\w+ ){0,3}as (?:the |a |our )?(?:\w+ )?source"
+        r"|DD (?:as|is|are|was|were|serves? as|used as) (?:the |a |our )?source",
+    ),
+    (
+        "from D to X",
+        0.9,
+        rf"(?:transfer|adapt|finetun|generali[sz]|domain|shift|knowledge|distill)\w*{_NEAR}"
+        r"from (?:the )?(?:labell?ed )?(?:source )?(?:domain )?DD(?: \w+){0,4} "
+        rf"{_TO} (?:(?:the|a|unlabell?ed|target|domain|\w+) ){{0,4}}XX",
+    ),
+    (
+        "transfer from D",
+        0.88,
+        r"(?:transfer|knowledge|distill|representations? learn)\w*(?: \w+){0,6} from (?:the )?"
+        r"(?:\w+ ){0,3}DD",
+    ),
+    (
+        "self-supervised on D",
+        0.75,
+        rf"(?:selfsupervis|contrastive|masked|unsupervised)\w*{_NEAR}(?:learn|train|model)\w* "
+        r"(?:on|with|using|from) (?:the )?(?:\w+ ){0,4}DD",
+    ),
+    (
+        "trained on D, used",
+        0.85,
+        r"trained on (?:the )?(?:\w+ ){0,2}DD(?: \w+){0,4} (?:is|are|was|were|be) "
+        r"(?:then |further |directly |subsequently )?"
+        r"(?:used|employed|adopted|appl|transfer|finetun|adapt)",
+    ),
+    (
+        "trained on D, fine-tuned",
+        0.82,
+        rf"trained (?:on|with|using) (?:the )?(?:\w+ ){{0,2}}DD{_NEAR}"
+        rf"(?:and|then|before|followed by){_NEAR}(?:finetun|adapt|transfer)\w*(?! on (?:the )?DD)",
+    ),
+    (
+        "teacher trained on D",
+        0.75,
+        rf"(?:teacher|extractor|features?|encoder|backbone){_NEAR} trained (?:on|with|using) "
+        r"(?:the )?(?:\w+ ){0,2}DD",
+    ),
+    (
+        "model that was trained on D",
+        0.7,
+        rf"(?:MM|{_NETWORK}) (?:that|which) (?:has been|have been|was|were|is|are) "
+        rf"(?:fine)?t(?:rain|un)ed on (?:the )?(?:\w+ ){{0,2}}DD",
+    ),
+    (
+        "D for pretraining",
+        0.85,
+        rf"DD{_NEAR}(?:for|to|as|in|during|used in) (?:the |our |a )?(?:\w+ ){{0,2}}pretrain",
+    ),
+    (
+        "pretraining: D",
+        0.85,
+        r"pretrain\w*(?: (?:data|datasets?|corpora|corpus|set|source)s?)(?: \w+){0,3} DD",
+    ),
+    (
+        "fine-tuned D model",
+        0.85,
+        rf"finetun\w* (?:\w+ ){{0,3}}DD (?:pretrain|{_WEIGHTS}|{_NETWORK})",
+    ),
+    (
+        "D weights",
+        0.78,
+        rf"DD (?:(?!using|with|and|for|on|by|in)\w+ )?(?:{_WEIGHTS}\b|initializ)",
+    ),
+    ("D model", 0.65, rf"DD (?:trained )?{_NETWORK}\b"),
+)
+_TARGET_RULES = _rules(
+    "target",
+    (
+        "D test set",
+        0.85,
+        r"DD(?:'s)? (?:\w+ ){0,2}(?:test|validation|val|evaluation|minival|leaderboard|benchmark"
+        r"|accuracy|auc|dice)",
+    ),
+    ("on D, we", 0.8, r"^(?:on|for|in) (?:[\w]+ ){0,4}DD(?: \w+){0,2},? (?:we|our)\b"),
+)
+_RULES = [*_DOMAIN_TARGET_RULES, *_SOURCE_RULES, *_TARGET_RULES]
 
 _NEGATED = re.compile(
     r"(?:\b(?:without|no|not|instead of|rather than|unlike|avoid\w*|replac\w+|than|beyond"
     r"|independent of|free of|need for|requir\w+|rely(?:ing)? on|dependence on|in contrast to"
     r"|as opposed to)\b)"
-    r"(?: (?:the|any|a|an|use|of|need|for|using|on|additional|extra|standard|common|usual|external"
-    r"|supervised|large scale|to|be|being|been|relying|expensive|conventional|typical|its|their"
-    r"|pretrain\w*|weights|from|with|MM|models?|networks?)){0,6} DD"
+    r"(?: (?:the|any|a|an|use|of|need|for|using|on|additional|extra|standard|common|usual"
+    r"|external|supervised|large scale|to|be|being|been|relying|expensive|conventional|typical"
+    r"|its|their|pretrain\w*|weights|from|with|MM|models?|networks?)){0,6} DD"
 )
 _COMPARED = re.compile(
-    r"with and without|with or without|both with|compar|versus|\bvs\b|outperform|surpass|better than"
+    r"with and without|with or without|both with|compar|versus|\bvs\b|outperform|surpass"
+    r"|better than"
 )
 _STATISTICS = re.compile(
     r"DD (?:\w+ )?(?:mean|means|statistics|pixel|normali[sz]ation|std|standard deviation)"
@@ -119,138 +258,55 @@ _STATISTICS = re.compile(
     r"|canonical DD|inception score|\bfid\b"
 )
 _SUCH_AS = re.compile(
-    r"\b(?:such as|like|e\.g\.,?|for example,?|including|similar to)(?: (?:the|those|in|of|on|from)){0,2} DD"
+    r"\b(?:such as|like|e\.g\.,?|for example,?|including|similar to)"
+    r"(?: (?:the|those|in|of|on|from)){0,2} DD"
 )
-
-_SOURCE_RULES: list[tuple[str, re.Pattern[str], float]] = [
-    (name, re.compile(pattern), score)
-    for name, pattern, score in [
-        ("D-pretrained", r"DD(?: \d*k?)? pretrain", 0.92),
-        ("pretrained D model", rf"pretrain\w* (?:\w+ )?DD {_NETWORK}", 0.92),
-        (
-            "D weights",
-            rf"DD (?:\w+ )?(?:{_WEIGHTS}|initializ\w*|{_NETWORK}) ?(?:for init|to init|trained)?",
-            0.78,
-        ),
-        (
-            "pretrained on D",
-            rf"pretrain\w*(?:(?!finetun|evaluat|test(?:ed|ing)|adapt(?:ed|ing)|transferred|appl(?:y|ied)|validat)[^.;:]){{0,90}}? (?:on|with|using|from|over|in|for|via|by) {_SHORT}(?: (?:the|a|an|\w+)){{0,4}} ?DD",
-            0.93,
-        ),
-        ("initialised from D", rf"initializ\w*{_NEAR}(?:from|with|by|on|using){_NEAR}DD", 0.88),
-        (
-            "weights from D",
-            rf"{_WEIGHTS} (?:\w+ ){{0,3}}(?:from|of|learn\w+ (?:on|from)|trained on|obtained (?:on|from)) (?:the )?(?:\w+ )?DD",
-            0.85,
-        ),
-        (
-            "source domain D",
-            r"source (?:domain|dataset|data|task|set)s?[^.;:]{0,30}DD|DD (?:\w+ ){0,3}as (?:the |a |our )?(?:\w+ )?source|DD (?:as|is|are|was|were|serves? as|used as) (?:the |a |our )?source",
-            0.9,
-        ),
-        (
-            "from D to X",
-            rf"(?:transfer|adapt|finetun|generali[sz]|domain|shift|knowledge|distill)\w*{_NEAR}from (?:the )?(?:labell?ed )?(?:source )?(?:domain )?DD(?: \w+){{0,4}} {_TO} (?:(?:the|a|unlabell?ed|target|domain|\w+) ){{0,4}}XX",
-            0.9,
-        ),
-        (
-            "transfer from D",
-            r"(?:transfer|knowledge|distill|representations? learn)\w*(?: \w+){0,6} from (?:the )?(?:\w+ ){0,3}DD",
-            0.88,
-        ),
-        (
-            "self-supervised on D",
-            rf"(?:selfsupervis|contrastive|masked|unsupervised)\w*{_NEAR}(?:learn|train|model)\w* (?:on|with|using|from) (?:the )?(?:\w+ ){{0,4}}DD",
-            0.75,
-        ),
-        (
-            "trained on D, used",
-            r"trained on (?:the )?(?:\w+ ){0,2}DD(?: \w+){0,4} (?:is|are|was|were|be) (?:then |further |directly |subsequently )?(?:used|employed|adopted|appl|transfer|finetun|adapt)",
-            0.85,
-        ),
-        (
-            "trained on D, fine-tuned",
-            rf"trained (?:on|with|using) (?:the )?(?:\w+ ){{0,2}}DD{_NEAR}(?:and|then|before|followed by){_NEAR}(?:finetun|adapt|transfer)\w*(?! on (?:the )?DD)",
-            0.82,
-        ),
-        (
-            "teacher trained on D",
-            rf"(?:teacher|extractor|features?|encoder|backbone){_NEAR} trained (?:on|with|using) (?:the )?(?:\w+ ){{0,2}}DD",
-            0.75,
-        ),
-        (
-            "D for pretraining",
-            rf"DD{_NEAR}(?:for|to|as|in|during|used in) (?:the |our |a )?(?:\w+ ){{0,2}}pretrain",
-            0.85,
-        ),
-        (
-            "pretraining: D",
-            r"pretrain\w*(?: (?:data|datasets?|corpora|corpus|set|source)s?)(?: \w+){0,3} DD",
-            0.85,
-        ),
-        (
-            "fine-tuned D model",
-            rf"finetun\w* (?:\w+ ){{0,3}}DD (?:pretrain|{_WEIGHTS}|{_NETWORK})",
-            0.85,
-        ),
-    ]
-]
 _BOTH = re.compile(
-    r"pretrain\w* and (?:\w+ )?(?:evaluat|finetun|test|validat)\w*(?: \w+){0,4} (?:on|with|using) (?:\w+ ){0,3}DD"
+    r"pretrain\w* and (?:\w+ )?(?:evaluat|finetun|test|validat)\w*(?: \w+){0,4} "
+    r"(?:on|with|using) (?:\w+ ){0,3}DD"
     r"|between (?:the )?DD"
     r"|DD (?:<->|\u2194) XX"
     r"|adapt\w*[^.;:]{0,60}DD[^.]{0,40}from [\w ]{0,40}source to [\w ]{0,40}target"
-    r"|DD[^.]{0,40}(?:adapting|transfer\w*) from [\w ]{0,40}(?:in the )?source[\w ]{0,20} to [\w ]{0,40}target"
+    r"|DD[^.]{0,40}(?:adapting|transfer\w*) from [\w ]{0,40}(?:in the )?source[\w ]{0,20} "
+    r"to [\w ]{0,40}target"
 )
-_TARGET_RULES: list[tuple[str, re.Pattern[str], float]] = [
-    (name, re.compile(pattern), score)
-    for name, pattern, score in [
-        (
-            "X to D",
-            rf"(?:transfer|adapt|finetun|generali[sz])\w*{_NEAR}from (?:the )?[^.;:]{{0,50}}? {_TO} (?:(?:the|a|unlabell?ed|target|domain|\w+) ){{0,4}}DD",
-            0.85,
-        ),
-        (
-            "target domain D",
-            r"target (?:domain|dataset|data|task|set)s?[^.;:]{0,30}DD|DD (?:\w+ ){0,2}as (?:the |a |our )?(?:\w+ )?target",
-            0.88,
-        ),
-        (
-            "D test set",
-            r"DD(?:'s)? (?:\w+ ){0,2}(?:test|validation|val|evaluation|minival|leaderboard|benchmark|accuracy|auc|dice)",
-            0.85,
-        ),
-    ]
-]
+_FINETUNED_ON = re.compile(
+    r"(?:finetun|evaluat|test|validat|transferr?|adapt)\w*"
+    r"(?:(?!pretrain|initializ|weights|from)[^.;:]){0,40}? (?:on|to|onto|for|using|in) "
+    r"(?:(?:the|a|an|\w+) ){0,3}DD(?! pretrain| \w+ pretrain| weights| checkpoint)"
+)
 
-_CUES: list[tuple[Cue, re.Pattern[str]]] = [
-    (
-        "source",
-        re.compile(r"pretrain\w*|initializ\w*|warm start\w*|transferr?\w* from|knowledge from"),
+_CUES: dict[Cue, re.Pattern[str]] = {
+    "source": re.compile(
+        r"pretrain\w*|initializ\w*|warm start\w*|transferr?\w* from|knowledge from"
     ),
-    (
-        "target",
-        re.compile(
-            r"finetun\w*|evaluat\w*|test(?:ed|ing|s)?\b|validat\w*|experiment\w*|benchmark\w*|assess\w*"
-            r"|demonstrat\w*|appl(?:y|ied|ying)\b|conduct\w*|perform\w*|train(?:ed|ing|s)?\b|report\w*|result\w*"
-            r"|achiev\w*|outperform\w*|show\w*|improv\w*|state of the art|trained|using|use[ds]?\b|obtain\w*"
-            r"|compar\w*|collected|analy[sz]\w*|segment\w*|classif\w*|detect\w*|predict\w*|dataset|downstream"
-            r"|released?|introduc\w*|augment\w*|consist\w*|contain\w*|accuracy|stud(?:y|ies)\b|tackle|address"
-        ),
+    "target": re.compile(
+        r"finetun\w*|evaluat\w*|test(?:ed|ing|s)?\b|validat\w*|experiment\w*|benchmark\w*"
+        r"|assess\w*|demonstrat\w*|appl(?:y|ied|ying)\b|conduct\w*|perform\w*"
+        r"|train(?:ed|ing|s)?\b|report\w*|result\w*|achiev\w*|outperform\w*|show\w*|improv\w*"
+        r"|state of the art|using|use[ds]?\b|obtain\w*|compar\w*|collected|analy[sz]\w*"
+        r"|segment\w*|classif\w*|detect\w*|predict\w*|dataset|downstream|released?|introduc\w*"
+        r"|augment\w*|consist\w*|contain\w*|accuracy|stud(?:y|ies)\b|tackle|address"
     ),
-]
+}
 _OWN = re.compile(
-    r"\b(?:we|our|ours|us|this (?:paper|work|study|article)|the proposed|proposed|herein|here)\b"
+    r"\b(?:we|our|ours|us|this (?:paper|work|study|article)|the proposed|proposed|herein|here"
+    r"|(?:is|are|was|were) (?:\w+ )?(?:evaluated|validated|tested) on)\b"
+    r"|^(?:\w+ )?(?:experiment\w*|results)\b"
 )
 _BACKGROUND = re.compile(
-    r"\b(?:et al|recent(?:ly)?|previous(?:ly)?|prior (?:work|studies|methods)|existing|commonly|widely"
-    r"|usually|typically|often|generally|most (?:methods|works|approaches|studies)|in the literature"
-    r"|has been|have been|have become|has become|de facto|the norm|the success of|traditionally|many (?:works|methods|studies)"
-    r"|breakthroughs?|became|mainstay|remains?|popular|well known|success(?:es)? (?:of|in)|progress"
-    r"|researchers|the community|in general|conventional(?:ly)?|winner|winning|top entries|state of the art (?:methods|models) have)\b"
+    r"\b(?:et al|recent(?:ly)?|previous(?:ly)?|prior (?:work|studies|methods)|existing|commonly"
+    r"|widely|usually|typically|often|generally|in most cases"
+    r"|most (?:methods|works|approaches|studies)|in the literature|has been|have been|have become"
+    r"|has become|de facto|the norm|the success of|traditionally|many (?:works|methods|studies)"
+    r"|breakthroughs?|became|mainstay|remains?|popular|well known|success(?:es)? (?:of|in)"
+    r"|progress|researchers|the community|in general|conventional(?:ly)?|winner|winning"
+    r"|top entries|their (?:approach|method|model|work|network)"
+    r"|state of the art (?:methods|models) have)\b"
 )
 _OTHERS = re.compile(
-    r"^\s*(?:\[[^\]]{0,40}\]|[A-Z][\w\-]+ et al)|\bet al\b[^.]{0,60}(?:propos|use|show|present|introduc|train|report)"
+    r"^\s*(?:\[[^\]]{0,40}\]|[A-Z][\w\-]+ et al)"
+    r"|\bet al\b[^.]{0,60}(?:propos|use|show|present|introduc|train|report)"
 )
 _LEFT_REACH = 140
 
@@ -265,25 +321,31 @@ def read_role(sentence: str, rewritten: str, *, in_title: bool = False) -> list[
     """
     is_own = in_title or _OWN.search(rewritten) is not None
     is_background = not in_title and speaks_of_others(sentence, rewritten)
+    exception = _exception(rewritten, is_own=is_own, in_title=in_title)
+    if exception:
+        return exception
+    is_finetuned_to = _FINETUNED_ON.search(rewritten) is not None
+    for rule in _RULES:
+        if rule.role == "source" and is_finetuned_to:
+            continue  # a target cue stands between the source cue and the dataset
+        if rule.pattern.search(rewritten) and is_background:
+            return [Reading("mention", f"{BACKGROUND}{rule.role}", 0.65)]
+        if rule.pattern.search(rewritten):
+            return [Reading(rule.role, rule.name, rule.score)]
+    return [_by_nearest_cue(rewritten, is_own=is_own, is_background=is_background)]
+
+
+def _exception(rewritten: str, *, is_own: bool, in_title: bool) -> list[Reading]:
+    """What overrules all cues, or nothing."""
     if _STATISTICS.search(rewritten):
         return [Reading("mention", "statistics", 0.8)]
     if _BOTH.search(rewritten):
         return [Reading("source", "both", 0.8), Reading("target", "both", 0.8)]
     if _NEGATED.search(rewritten) and not (is_own and _COMPARED.search(rewritten)):
         return [Reading("mention", "negated", 0.75)]
-    if is_background and _SUCH_AS.search(rewritten):
-        return [Reading("mention", "such as", 0.8)]
-    for rules, role in (
-        (_TARGET_RULES[:2], "target"),
-        (_SOURCE_RULES, "source"),
-        (_TARGET_RULES[2:], "target"),
-    ):
-        for name, pattern, score in rules:
-            if pattern.search(rewritten):
-                if role == "source" and _is_finetuned_to(rewritten):
-                    continue
-                return [_weighed(role, name, score, is_background)]  # type: ignore[arg-type]
-    return [_by_nearest_cue(rewritten, is_own=is_own, is_background=is_background)]
+    if _SUCH_AS.search(rewritten) and not (is_own or in_title):
+        return [Reading("mention", "such as", 0.7)]
+    return []
 
 
 def speaks_of_others(sentence: str, rewritten: str) -> bool:
@@ -293,21 +355,9 @@ def speaks_of_others(sentence: str, rewritten: str) -> bool:
     return _BACKGROUND.search(rewritten) is not None or _OTHERS.search(sentence) is not None
 
 
-_FINETUNED_ON = re.compile(
-    r"(?:finetun|evaluat|test|validat|transferr?|adapt)\w*(?:(?!pretrain|initializ|weights|from)[^.;:]){0,40}? (?:on|to|onto|for|using|in) (?:(?:the|a|an|\w+) ){0,3}DD(?! pretrain| \w+ pretrain| weights| checkpoint)"
-)
-
-
-def _is_finetuned_to(rewritten: str) -> bool:
-    """A target cue stands between the source cue and the dataset."""
-    return _FINETUNED_ON.search(rewritten) is not None
-
-
-def _weighed(role: Role, rule: str, score: float, is_background: bool) -> Reading:
-    """A rule's reading; in a background sentence the paper speaks of others."""
-    if is_background:
-        return Reading("mention", f"background: {rule}", 0.65)
-    return Reading(role, rule, score)
+def speaks_of_own(sentence: str) -> bool:
+    """Whether a sentence tells of the paper's own work ("we", "this study")."""
+    return _OWN.search(sentence.lower()) is not None
 
 
 def _by_nearest_cue(rewritten: str, *, is_own: bool, is_background: bool) -> Reading:
@@ -317,18 +367,17 @@ def _by_nearest_cue(rewritten: str, *, is_own: bool, is_background: bool) -> Rea
     """
     if is_background:
         return Reading("mention", "background", 0.7)
-    left = rewritten[: rewritten.index("DD")][-_LEFT_REACH:]
-    left = re.split(r"[;:]", left)[-1]
+    place = rewritten.index("DD")
+    left = re.split(r"[;:]", rewritten[:place][-_LEFT_REACH:])[-1]
     last = {
         cue: max((match.start() for match in pattern.finditer(left)), default=-1)
-        for cue, pattern in _CUES
+        for cue, pattern in _CUES.items()
     }
     if last["target"] >= 0 and last["target"] >= last["source"]:
         return Reading("target", "cue before", 0.78 if is_own else 0.66)
     if last["source"] >= 0:
         return Reading("source", "cue before", 0.6)
-    right = rewritten[rewritten.index("DD") :]
-    if any(pattern.search(right) for _, pattern in _CUES):
+    if any(pattern.search(rewritten[place:]) for pattern in _CUES.values()):
         return Reading("target", "cue after", 0.62)
     return Reading("target", "no cue", 0.5)
 
@@ -360,18 +409,24 @@ def read_strategy(rewritten: str) -> Strategy | None:
 
 
 _SCRATCH = re.compile(
-    r"from scratch|random(?:ly)? initiali[sz]|train(?:ed|ing)? without (?:any )?pre-?train",
+    r"(?:train|learn)\w*[^.;]{0,60} from scratch|from scratch training|scratch[\s\-]trained"
+    r"|(?:compar|versus|\bvs\b|outperform|and|\()[^.;]{0,40}from scratch"
+    r"|random(?:ly)?[\s\-]initiali[sz]\w*[^.;]{0,40}(?:weights|network|model|cnn|backbone|encoder)"
+    r"|(?:weights|network|model|cnn|backbone|encoder)s?[^.;]{0,40}random(?:ly)?[\s\-]initiali[sz]"
+    r"|train(?:ed|ing)? without (?:any )?pre-?train",
     re.IGNORECASE,
 )
 _NOT_SCRATCH = re.compile(
-    r"(?:instead of|rather than|avoid\w*|without|not|need (?:to|for)|expensive to|costly to)"
-    r"(?: \w+){0,3} (?:train\w*|from scratch)",
+    r"(?:instead of|rather than|avoid\w*|without|not|need (?:to|for)|expensive to|costly to"
+    r"|difficult to|hard to|impossible to|infeasible to)(?: \w+){0,3} (?:train\w*|from scratch)"
+    r"|from scratch (?:requires?|needs?|is|may|can|would|often)\b|(?:insufficient|overfit)\w* "
+    r"[^.;]{0,80}from scratch|layers? (?:with|is|are|was|were) random",
     re.IGNORECASE,
 )
 
 
 def says_from_scratch(sentence: str) -> bool:
     """Whether the sentence says that the paper trains a model of its own from scratch."""
-    found = _SCRATCH.search(sentence) is not None
-    is_background = _BACKGROUND.search(sentence.lower()) and not _OWN.search(sentence.lower())
-    return found and not _NOT_SCRATCH.search(sentence) and not is_background
+    if _SCRATCH.search(sentence) is None or _NOT_SCRATCH.search(sentence):
+        return False
+    return not speaks_of_others(sentence, sentence.lower())
