@@ -136,25 +136,33 @@ class Matcher:
 def _fitted(text: str, places: list[int], start: int, end: int, alias: _Alias) -> Name | None:
     """The name at these letters, if word boundaries, gaps and case fit the alias."""
     first, last = places[start], places[end - 1] + 1
-    # "krizhevsky_imagenet" is a citation key, not the dataset.
-    if first > 0 and (text[first - 1].isalnum() or text[first - 1] == "_"):
+    starts_word = not (start > 0 and places[start - 1] == first) and _starts_word(text, first)
+    if not starts_word or not _gaps_fit(text, places, start, end, alias):
         return None
-    if start > 0 and places[start - 1] == first:
-        return None
-    if _IN_ADDRESS.search(text, max(0, first - _ADDRESS_REACH), first) is not None:
-        return None
-    for letter in range(start + 1, end):
-        gap = text[places[letter - 1] + 1 : places[letter]]
-        is_own = letter - start in alias.breaks
-        if gap and not _gap_fits(gap, text[places[letter]], is_own):
-            return None
-        # "Fast MRI" at the head of a title is not fastMRI.
-        if gap.isspace() and not is_own and text[first].isupper() != alias.name[0].isupper():
-            return None
     tail = _tail(text, last, alias)
     if tail is None or not _case_fits(text[first:last], alias):
         return None
     return Name(first, last + tail, alias.kind, alias.id)
+
+
+def _starts_word(text: str, place: int) -> bool:
+    # "krizhevsky_imagenet" is a citation key, not the dataset.
+    if place > 0 and (text[place - 1].isalnum() or text[place - 1] == "_"):
+        return False
+    return _IN_ADDRESS.search(text, max(0, place - _ADDRESS_REACH), place) is None
+
+
+def _gaps_fit(text: str, places: list[int], start: int, end: int, alias: _Alias) -> bool:
+    is_capital = text[places[start]].isupper()
+    for letter in range(start + 1, end):
+        gap = text[places[letter - 1] + 1 : places[letter]]
+        is_own = letter - start in alias.breaks
+        if gap and not _gap_fits(gap, text[places[letter]], is_own):
+            return False
+        # "Fast MRI" at the head of a title is not fastMRI.
+        if gap.isspace() and not is_own and is_capital != alias.name[0].isupper():
+            return False
+    return True
 
 
 def _gap_fits(gap: str, following: str, is_own: bool) -> bool:
