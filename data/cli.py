@@ -91,13 +91,13 @@ def trends(
 ) -> None:
     """Share of papers that use each dataset, with n and a Wilson 95% interval."""
     from data.corpus import Corpus
-    from data.trends import survey_shares
+    from data.trends import leading, survey_shares
 
     if as_json and as_csv:
         raise InputError("--json and --csv exclude each other; give one")
     with Corpus(corpus).connect() as db:
         frame, note = survey_shares(db, by=by, role=role, among=among)
-    wanted = dataset or list(frame["dataset"].unique()[:top])
+    wanted = dataset or leading(frame, top)
     frame = frame[frame["dataset"].isin(wanted)]
     if as_json:
         print_json(frame.to_dict(orient="records"))

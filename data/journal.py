@@ -147,6 +147,14 @@ class Journal:
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def ended_at(self, kind: str, *, settings: Mapping[str, Any]) -> datetime | None:
+        """When the latest run of that kind and settings came to its end, or None."""
+        row = self._db.execute(
+            "SELECT max(ended_at) FROM runs WHERE kind = ? AND settings = ?",
+            (kind, json.dumps(settings, sort_keys=True, default=str)),
+        ).fetchone()
+        return None if row[0] is None else datetime.fromisoformat(row[0])
+
     def checkpoint(self, run: str, query: str) -> Checkpoint | None:
         """Where that query of that run stands, or None if no page of it is safe yet."""
         row = self._db.execute(

@@ -12,6 +12,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from data.catalogue import PSEUDO_IDS
 from data.claims import claims
 from data.errors import InputError
 from data.records import ROLES, Role
@@ -154,6 +155,15 @@ def shares(
     return frame.loc[:, columns]
 
 
+def leading(frame: pd.DataFrame, top: int) -> list[str]:
+    """The `top` most used datasets of a `shares` frame, those that no text names left out.
+
+    Weights of unnamed origin (rule I3) are in the frame under pseudo-ids; they are no dataset.
+    """
+    named = frame.loc[~frame["dataset"].isin(PSEUDO_IDS), "dataset"]
+    return [str(dataset) for dataset in named.unique()[:top]]
+
+
 def survey_claims(db: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Table]:
     """The claims of a survey and the works they are counted among.
 
@@ -209,8 +219,8 @@ def survey_shares(
 
 
 def _count(db: duckdb.DuckDBPyConnection, sql: str) -> int:
-    row = db.execute(sql).fetchone()
-    return 0 if row is None else int(row[0])
+    # fetchall, since DuckDB 2 refuses the next query while rows of this one wait.
+    return int(db.execute(sql).fetchall()[0][0])
 
 
 def survey_counts(db: duckdb.DuckDBPyConnection) -> dict[str, int]:

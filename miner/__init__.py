@@ -1,0 +1,1 @@
+"""OpenAlex -> works. Open `miner.mine` first."""

@@ -1,3 +1,156 @@
+"""`cats plan | mine | replay`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
+from data.cli import HERE, AsJson, CorpusDir, print_json, print_table, say
+from data.errors import PartialError
+
+if TYPE_CHECKING:
+    from data.corpus import Corpus
+    from miner.mine import Mined
+
 app = typer.Typer()
+
+
+@app.command()
+def plan(corpus: CorpusDir = HERE, as_json: AsJson = False) -> None:
+    """What `cats mine` would fetch: works by year, calls and dollars; asks one call a query."""
+    import os
+
+    from data.corpus import PROTOCOL, Corpus
+    from data.protocol import load
+    from data.settings import settings
+    from miner.pages import Pages
+    from miner.plan import plans
+
+    protocol = load(Corpus(corpus).path / PROTOCOL)
+    with Pages(settings(os.environ)) as pages:
+        asked = plans(protocol, pages)
+    if as_json:
+        print_json([plan.as_row() for plan in asked])
+        return
+    print_table(
+        ["query", "works", "calls", "US dollars"],
+        [[plan.query, plan.works, plan.calls, f"{plan.dollars:.4f}"] for plan in asked],
+    )
+    years = sorted({year for plan in asked for year in plan.by_year})
+    print_table(
+        ["year", *(plan.query for plan in asked)],
+        [[year, *(plan.by_year.get(year, 0) for plan in asked)] for year in years],
+    )
+
+
+@app.command()
+def mine(
+    corpus: CorpusDir = HERE,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="Take works from this JSON(L) file, plain or .gz, instead."),
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask a question anew that is answered already.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch the works that the protocol asks for; the same command continues a stopped run."""
+    import dataclasses
+
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from data.corpus import Corpus
+
+    survey = Corpus(corpus)
+    console = Console(stderr=True)
+    columns = [TextColumn("mining"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task("mining", total=None)
+
+        def progress(works: int, expected: int | None) -> None:
+            bar.update(task, completed=works, total=expected)
+
+        if source is None:
+            mined = _mine_server(survey, again=again, progress=progress)
+        else:
+            mined = _mine_file(survey, source, progress=progress)
+    if as_json:
+        print_json(dataclasses.asdict(mined))
+    say(f"{mined.works} works, {mined.left_out} of them left out by the protocol")
+    if mined.expected is not None and mined.expected != mined.works:
+        say(f"the server counts {mined.expected} for the whole question")
+    if mined.rejects:
+        raise PartialError(
+            f"{mined.rejects} records could not be read; each is here with its reason",
+            path=survey.path / "rejects",
+        )
+
+
+def _mine_server(survey: Corpus, *, again: bool, progress: object) -> Mined:
+    import os
+    from datetime import UTC, datetime
+
+    from data.corpus import PROTOCOL
+    from data.protocol import load
+    from data.settings import settings
+    from miner.mine import Mined, mine, run_settings
+    from miner.pages import Pages
+
+    protocol, outside = load(survey.path / PROTOCOL), settings(os.environ)
+    asked = run_settings(protocol, outside.openalex_url)
+    with survey.journal() as journal:
+        ended = journal.ended_at("mine", settings=asked)
+        is_open = journal.open_run("mine", settings=asked) is not None
+    if ended is not None and not (again or is_open):
+        say(f"this question was answered whole on {ended:%Y-%m-%d}; --again asks it anew")
+        return Mined()
+    with Pages(outside) as pages:
+        return mine(
+            survey,
+            protocol,
+            pages,
+            server=outside.openalex_url,
+            clock=lambda: datetime.now(UTC),
+            progress=progress,  # type: ignore[arg-type]
+        )
+
+
+def _mine_file(survey: Corpus, source: Path, *, progress: object) -> Mined:
+    from datetime import UTC, datetime
+
+    from data.corpus import PROTOCOL
+    from data.protocol import load
+    from miner.mine import mine_file
+
+    return mine_file(
+        survey,
+        load(survey.path / PROTOCOL),
+        source,
+        clock=lambda: datetime.now(UTC),
+        progress=progress,  # type: ignore[arg-type]
+    )
+
+
+@app.command()
+def replay(
+    works: Annotated[Path, typer.Argument(help="Works in OpenAlex's JSON(L) shape, plain or .gz.")],
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
+    fault: Annotated[
+        list[str] | None, typer.Option(help="A fault by name; repeat for several.")
+    ] = None,
+) -> None:
+    """Serve a works file as OpenAlex on this machine, until interrupted; prints its address."""
+    import threading
+
+    from miner.mine import read_records
+    from miner.replay import serve
+
+    records = [record for _, record in read_records(works) if isinstance(record, dict)]
+    with serve(records, port=port, faults=fault or []) as (url, _):
+        print(url, flush=True)  # noqa: T201
+        say(f"serving {len(records)} works; set CATS_OPENALEX_URL={url}; Ctrl-C stops")
+        threading.Event().wait()

@@ -1,0 +1,302 @@
+"""Mine a survey: page by page from OpenAlex, or from a file in its shape. Resumable anywhere.
+
+A page's order is: raw page, rejects, part of works, screening, checkpoint. So a kill at any point
+costs at most the page in hand, which the next run asks for again and writes under the same names.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import json
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import chain, islice
+from pathlib import Path
+from typing import Any
+
+from data.corpus import Corpus, new_run, write_whole
+from data.errors import InputError
+from data.journal import Checkpoint, Journal
+from data.protocol import Protocol, screen
+from data.records import Work
+from miner.openalex import PER_PAGE, Query, parse_work, queries
+from miner.pages import Page, Pages
+
+STAGE = "protocol"  # of screening
+_PART = 2000  # records of a file that become one part
+_Record = tuple[str, Any]  # where it stands ("line 3"), and the JSON value or the reject's reason
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """What a run brought.
+
+    Args:
+        works: how many records became works.
+        left_out: how many of them screening left out of the survey.
+        rejects: how many records could not be read; each is in a file of the `rejects` folder.
+        expected: how many works the server counted; None for a file.
+    """
+
+    works: int = 0
+    left_out: int = 0
+    rejects: int = 0
+    expected: int | None = None
+
+    def __add__(self, other: Mined) -> Mined:
+        counts = [count for count in (self.expected, other.expected) if count is not None]
+        return Mined(
+            self.works + other.works,
+            self.left_out + other.left_out,
+            self.rejects + other.rejects,
+            sum(counts) if counts else None,
+        )
+
+
+Progress = Callable[[int, int | None], None]  # works so far, works expected
+
+
+def run_settings(protocol: Protocol, server: str) -> dict[str, str]:
+    """What makes two mining runs the same run: the question and who was asked."""
+    return {"protocol": protocol.hash, "server": server}
+
+
+def mine(
+    corpus: Corpus,
+    protocol: Protocol,
+    pages: Pages,
+    *,
+    server: str,
+    clock: Callable[[], datetime],
+    progress: Progress = lambda works, expected: None,
+) -> Mined:
+    """Ask OpenAlex all questions of a protocol, from where the last unfinished run stopped.
+
+    Args:
+        server: address of the server, for the record.
+        clock: gives the time, UTC.
+        progress: is told works so far and works expected, after each page.
+
+    Returns: the counts of this call; pages that an earlier call made safe are not in them.
+
+    Raises:
+        InputError: the server refuses the question or the key.
+        NetworkError: the network or the budget gave out; call again later.
+    """
+    settings = run_settings(protocol, server)
+    total = Mined()
+    with corpus.journal() as journal:
+        run = journal.open_run("mine", settings=settings)
+        if run is None:
+            run = new_run(clock())
+            journal.start_run(run, "mine", settings=settings, now=clock())
+        for number, query in enumerate(queries(protocol)):
+            done = journal.checkpoint(run, query.name)
+            at = done or Checkpoint(run, query.name, "*", 0, 0, None)
+            while at.cursor is not None:
+                page = pages.works(_params(query, at.cursor))
+                kept = _Part(corpus, protocol, f"{run}-{number:02d}-{at.pages:06d}", clock())
+                mined, ids = kept.write(_records(page), raw=page.raw, journal=journal)
+                at = _moved(at, page, mined)
+                journal.page_done(at, ids, now=clock())
+                total += mined
+                progress(at.works, at.expected)
+            total = replace(total, expected=(total.expected or 0) + (at.expected or 0))
+        journal.end_run(run, now=clock())
+    return total
+
+
+def _params(query: Query, cursor: str) -> dict[str, str]:
+    return {**dict(query.params), "per-page": str(PER_PAGE), "cursor": cursor}
+
+
+def _records(page: Page) -> Iterator[_Record]:
+    for place, record in enumerate(page.results, start=1):
+        yield f"result {place}", record
+
+
+def _moved(at: Checkpoint, page: Page, mined: Mined) -> Checkpoint:
+    return replace(
+        at,
+        cursor=page.cursor,
+        pages=at.pages + 1,
+        works=at.works + mined.works,
+        expected=page.count,
+    )
+
+
+def mine_file(
+    corpus: Corpus,
+    protocol: Protocol,
+    path: Path,
+    *,
+    clock: Callable[[], datetime],
+    progress: Progress = lambda works, expected: None,
+) -> Mined:
+    """Take the works of a file in OpenAlex's shape: JSON lines, a list, or pages; plain or .gz.
+
+    Parts are named for the file's content, so the same file again, or after a kill, leaves what
+    once leaves.
+
+    Raises:
+        InputError: the file is missing, empty, or breaks off; what could be read is kept.
+    """
+    digest = _digest(path)
+    settings = {"file": path.name, "sha256": digest}
+    total = Mined()
+    with corpus.journal() as journal:
+        run = new_run(clock())
+        journal.start_run(run, "mine-file", settings=settings, now=clock())
+        records, query = read_records(path), f"file {path.name}"
+        for number, batch in enumerate(_batches(records)):
+            part = _Part(corpus, protocol, f"file-{digest[:12]}-{number:06d}", clock())
+            mined, ids = part.write(batch, raw=None, journal=journal)
+            total += mined
+            at = Checkpoint(run, query, None, number + 1, total.works, None)
+            journal.page_done(at, ids, now=clock())
+            progress(total.works, None)
+        journal.end_run(run, now=clock())
+    return total
+
+
+def _batches(records: Iterator[_Record]) -> Iterator[list[_Record]]:
+    """Batches of records; those before a fault of the file come out before it is raised."""
+    fault: InputError | None = None
+    batch: list[_Record] = []
+    try:
+        for record in records:
+            batch.append(record)
+            if len(batch) == _PART:
+                yield batch
+                batch = []
+    except InputError as e:
+        fault = e
+    if batch:
+        yield batch
+    if fault is not None:
+        raise fault
+
+
+class _Part:
+    """One part of works to be, with what else its page leaves in the survey."""
+
+    def __init__(self, corpus: Corpus, protocol: Protocol, name: str, now: datetime) -> None:
+        self._corpus = corpus
+        self._protocol = protocol
+        self._name = re.sub(r"[^\w\-]", "_", name)
+        self._now = now
+
+    def write(
+        self, records: Sequence[_Record] | Iterator[_Record], *, raw: bytes | None, journal: Journal
+    ) -> tuple[Mined, list[str]]:
+        """Write all of it, the checkpoint excepted; returns the counts and the works' ids."""
+        works, rejects = [], []
+        for place, record in records:
+            try:
+                works.append(self._work(record))
+            except InputError as e:
+                unread = None if isinstance(record, _Unreadable) else record
+                rejects.append({"at": place, "reason": str(e), "record": unread})
+        if raw is not None:
+            self._keep("raw", "jsonl.gz", gzip.compress(raw, mtime=0))
+        if rejects:
+            lines = "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects)
+            self._keep("rejects", "jsonl", lines.encode())
+        self._corpus.append(Work, works, name=self._name)
+        outcomes = [(work.id, *screen(work, self._protocol)) for work in works]
+        journal.screen(STAGE, outcomes, now=self._now)
+        left_out = sum(not included for _, included, _ in outcomes)
+        return Mined(len(works), left_out, len(rejects)), [work.id for work in works]
+
+    def _work(self, record: Any) -> Work:
+        if isinstance(record, _Unreadable):
+            raise InputError(record.reason)
+        return parse_work(record, fetched_at=self._now)
+
+    def _keep(self, folder: str, ending: str, body: bytes) -> None:
+        (self._corpus.path / folder).mkdir(exist_ok=True)
+        path = self._corpus.path / folder / f"{self._name}.{ending}"
+        write_whole(path, lambda file: file.write(body))
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Unreadable:
+    reason: str
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as e:
+        raise InputError(f"cannot be read ({e.strerror}); give a file of works", path=path) from e
+
+
+def read_records(path: Path) -> Iterator[_Record]:
+    """The records of a file with their places; a line that is not JSON comes as a reject.
+
+    Raises:
+        InputError: the file has no record, is no UTF-8, or its .gz breaks off.
+    """
+    n_records = 0
+    try:
+        for record in _records_of(_lines(path)):
+            n_records += 1
+            yield record
+    except (EOFError, zlib.error, gzip.BadGzipFile) as e:
+        raise InputError(
+            f"the .gz is damaged after {n_records} records, which are kept; fetch it again",
+            path=path,
+        ) from e
+    except UnicodeDecodeError as e:
+        raise InputError(f"not UTF-8 after {n_records} records, which are kept", path=path) from e
+    if n_records == 0:
+        raise InputError("no works in it; give JSON lines, a list or a page of works", path=path)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open("rb") as file:
+        is_gzip = file.read(2) == b"\x1f\x8b"
+    with path.open("rb") as file:
+        unpacked = gzip.GzipFile(fileobj=file) if is_gzip else file
+        yield from io.TextIOWrapper(unpacked, encoding="utf-8")
+
+
+def _records_of(lines: Iterator[str]) -> Iterator[_Record]:
+    """One JSON value a line, or one JSON document over many lines."""
+    numbered = ((n, line) for n, line in enumerate(lines, start=1) if line.strip())
+    head = list(islice(numbered, 1))
+    if head and isinstance(_value(head[0][1]), _Unreadable):
+        head += numbered
+        whole = _value("".join(line for _, line in head))
+        if not isinstance(whole, _Unreadable):
+            yield from _unpacked("document", whole)
+            return
+    for number, line in chain(head, numbered):
+        yield from _unpacked(f"line {number}", _value(line))
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as e:
+        return _Unreadable(f"not JSON: {e}")
+
+
+def _unpacked(place: str, value: Any) -> Iterator[_Record]:
+    """The records of a JSON value: itself, or those of a list or of a page of results."""
+    if isinstance(value, dict) and isinstance(value.get("results"), list):
+        value = value["results"]
+    if not isinstance(value, list):
+        yield place, value
+        return
+    for number, record in enumerate(value, start=1):
+        yield f"{place}, record {number}", record

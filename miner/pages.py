@@ -1,0 +1,222 @@
+"""The one transport to OpenAlex: time-outs, retries, and what each kind of refusal means.
+
+The key travels as a Bearer header to the configured server only; it is in no URL, log or error.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urljoin, urlsplit
+
+import requests
+
+from data.errors import InputError, NetworkError
+from data.settings import Settings
+
+_SHORT_WAIT_S = 60.0  # a longer Retry-After means a spent budget: to be told, not slept through
+_FIRST_BACKOFF_S = 0.5
+_LONGEST_BACKOFF_S = 30.0
+_REDIRECTS = 5
+_LONGEST = 200  # characters of a server's message that an error quotes
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of a list endpoint.
+
+    Args:
+        results: the records, as they came.
+        cursor: of the next page; None on the last one.
+        count: how many records the whole query has, as the server says now.
+        groups: of a `group_by` query: (key, how many).
+        raw: the body, for keeping.
+    """
+
+    results: list[Any]
+    cursor: str | None
+    count: int | None
+    groups: tuple[tuple[str, int], ...]
+    raw: bytes
+
+
+class _PassingError(Exception):
+    """A fault that may pass: try again, after `wait_s` if the server said how long."""
+
+    def __init__(self, what: str, wait_s: float | None = None) -> None:
+        super().__init__(what)
+        self.wait_s = wait_s
+
+
+class Pages:
+    """An open connection to OpenAlex; close it, or use it as a context.
+
+    Args:
+        settings: the server, the key, time-outs, and how often a page is tried.
+        sleep: waits that many seconds.
+        rng: draws the jitter of waits, so that many miners do not come back at once.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._settings = settings
+        self._sleep = sleep
+        self._rng = rng or random.Random()  # noqa: S311  jitter is no secret
+        self._session = requests.Session()
+        self._session.trust_env = False  # a .netrc must not replace the key
+        self._session.headers["User-Agent"] = "cats-toolkit"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; a second close does nothing."""
+        self._session.close()
+
+    def works(self, params: Mapping[str, str]) -> Page:
+        """One page of works; see `get` for what it raises."""
+        return self.get("/works", params)
+
+    def get(self, path: str, params: Mapping[str, str]) -> Page:
+        """One page of a list endpoint, tried until it is whole or `settings.tries` are used up.
+
+        Raises:
+            NetworkError: it cannot be had now; the same call may succeed later.
+            InputError: it cannot be had at all: key, plan, or question refused.
+        """
+        url = self._settings.openalex_url + path
+        fault = _PassingError("not tried")
+        for attempt in range(self._settings.tries):
+            if attempt:
+                self._sleep(self._wait_s(attempt, fault))
+            try:
+                return _page(self._body(url, params))
+            except _PassingError as e:
+                fault = e
+        raise NetworkError(
+            f"{fault}, {self._settings.tries} times in a row; the same command continues where "
+            "this stopped",
+            url=url,
+        )
+
+    def _wait_s(self, attempt: int, fault: _PassingError) -> float:
+        if fault.wait_s is not None:
+            return fault.wait_s
+        longest: float = min(_FIRST_BACKOFF_S * 2**attempt, _LONGEST_BACKOFF_S)
+        return self._rng.uniform(longest / 2, longest)
+
+    def _body(self, url: str, params: Mapping[str, str] | None) -> bytes:
+        """The body of a good answer, redirects on the same server followed."""
+        for _ in range(_REDIRECTS):
+            response = self._send(url, params)
+            if not response.is_redirect:
+                _refuse(response)
+                return bytes(response.content)
+            url, params = urljoin(url, response.headers["Location"]), None
+            if urlsplit(url).netloc != urlsplit(self._settings.openalex_url).netloc:
+                raise InputError(
+                    "the server sends us on to another one, which the key must not reach",
+                    url=self._settings.openalex_url,
+                )
+        raise NetworkError(f"more than {_REDIRECTS} redirects", url=url)
+
+    def _send(self, url: str, params: Mapping[str, str] | None) -> requests.Response:
+        key = self._settings.openalex_key
+        try:
+            return self._session.get(
+                url,
+                params=params,
+                headers={"Authorization": f"Bearer {key}"} if key else {},
+                timeout=(self._settings.connect_timeout_s, self._settings.read_timeout_s),
+                allow_redirects=False,
+            )
+        except requests.RequestException as e:
+            # Only the kind: the text of these errors quotes the whole URL.
+            raise _PassingError(f"no answer ({type(e).__name__})") from e
+
+
+def _refuse(response: requests.Response) -> None:
+    """Nothing for a good answer; else what this status means.
+
+    Raises:
+        _PassingError: it may pass.
+        NetworkError: the day's budget is spent.
+        InputError: asking again would change nothing.
+    """
+    status, url = response.status_code, urlsplit(response.url)._replace(query="").geturl()
+    if status == requests.codes.ok:
+        return
+    message = _message(response)
+    if status == requests.codes.too_many:
+        _refuse_429(response, message, url)
+    if status >= requests.codes.server_error:
+        raise _PassingError(f"HTTP {status} {message}", _retry_after(response))
+    if status in (requests.codes.unauthorized, requests.codes.forbidden):
+        raise InputError(
+            f"HTTP {status} {message}; check OPENALEX_API_KEY (free at openalex.org), or unset it",
+            url=url,
+        )
+    raise InputError(f"HTTP {status} {message}; correct the protocol", url=url)
+
+
+def _refuse_429(response: requests.Response, message: str, url: str) -> None:
+    """Four kinds: too fast, broad boolean (both pass), budget spent, a plan that lacks it."""
+    wait_s = _retry_after(response)
+    if "plan" in message.lower():
+        raise InputError(f"HTTP 429 {message}; this question needs a paid plan", url=url)
+    if wait_s is None or wait_s <= _SHORT_WAIT_S:
+        raise _PassingError(f"HTTP 429 {message}", wait_s)
+    raise NetworkError(
+        f"HTTP 429 {message}: the budget is spent; the same command continues after the reset, "
+        f"in {wait_s / 3600:.1f} h",
+        url=url,
+    )
+
+
+def _retry_after(response: requests.Response) -> float | None:
+    """Seconds to wait as the server asks; None if it does not say (a date is not sent here)."""
+    try:
+        return max(0.0, float(response.headers["Retry-After"]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _message(response: requests.Response) -> str:
+    try:
+        answer = response.json()
+    except ValueError:
+        return str(response.reason)  # a 404 may be HTML
+    if not isinstance(answer, Mapping):
+        return str(response.reason)
+    return f"{answer.get('error', '')} {answer.get('message', '')}".strip()[:_LONGEST]
+
+
+def _page(body: bytes) -> Page:
+    """The page in a body; not JSON, not a page, or cut short by the server may all pass."""
+    try:
+        answer = json.loads(body)
+        meta = answer["meta"]
+        results = list(answer["results"])
+        groups = tuple((str(g["key"]), int(g["count"])) for g in answer.get("group_by") or [])
+    except (ValueError, KeyError, TypeError) as e:
+        raise _PassingError(f"an answer that is no page ({type(e).__name__})") from e
+    if meta.get("timed_out"):
+        # 200, but the server ran out of time and left works out without another word.
+        raise _PassingError("a page that the server calls partial (meta.timed_out)")
+    cursor = meta.get("next_cursor")
+    return Page(results, cursor if results else None, meta.get("count"), groups, body)

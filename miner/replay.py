@@ -1,0 +1,423 @@
+"""A local OpenAlex over any works file: real HTTP on this machine, with faults by name.
+
+It answers what `miner.openalex` asks: `/works` with filters, `search`, `sort`, `select`, cursor
+and basic paging and `group_by`; `/works/W1` and `/works/doi:10...`. What it does not know is
+refused with OpenAlex's error JSON, so that a typing error in a query cannot pass here.
+"""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from data.errors import InputError
+from miner.openalex import abstract_of, bare_doi, plain_text, work_id
+
+_Work = Mapping[str, Any]
+_MOST_PER_PAGE = 200
+_DEEPEST = 10_000  # page * per_page without a cursor
+_MOST_VALUES = 100
+_PRICE_FILTER_USD, _PRICE_SEARCH_USD, _BUDGET_USD = 0.0001, 0.001, 1.0
+_PAGING = {"cursor", "page", "per_page", "per-page"}
+_PARAMS = {"filter", "search", "sort", "select", "group_by", "group-by", "mailto", *_PAGING}
+
+# What a fault does to the answer that would have been given.
+FAULTS: Mapping[str, str] = {
+    "slow": "waits 0.2 s before every answer",
+    "429-second": "every third request is too fast: 429 with Retry-After 0",
+    "429-budget": "the day's budget is spent from the third request on: Retry-After 40,000",
+    "429-boolean": "the first request is 429 for its many boolean operators",
+    "429-plan": "every request needs a paid plan: 429 without Retry-After",
+    "503": "every third request is 503 with Retry-After 0",
+    "504": "every third request is 504 query_timeout",
+    "truncated": "every third body ends half-way",
+    "not-json": "every third answer is an HTML page with status 200",
+    "reset": "every third connection is closed without an answer",
+    "timed-out": "every third page is partial: meta.timed_out, half of the works missing",
+    "401": "every request is refused for its key",
+    "bad-record": "the first work of every page has a text where a number should be",
+}
+_THIRD = 3
+_SLOW_S = 0.2
+
+
+class _RefusalError(Exception):
+    """A question that OpenAlex would refuse."""
+
+    def __init__(self, message: str, status: int = HTTPStatus.BAD_REQUEST) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request that came in.
+
+    Args:
+        path: with its query, as sent.
+        has_key: whether an Authorization header came with it.
+    """
+
+    path: str
+    has_key: bool
+
+
+@dataclass
+class Library:
+    """The works that are served, and what was asked of them."""
+
+    works: Sequence[_Work]
+    faults: frozenset[str] = frozenset()
+    requests: list[Request] = field(default_factory=list)
+
+    @cached_property
+    def by_name(self) -> dict[str, _Work]:
+        """Each work under its id and its DOI."""
+        names: dict[str, _Work] = {}
+        for work in self.works:
+            names[work_id(work["id"])] = work
+            doi = bare_doi(work.get("doi"))
+            if doi is not None:
+                names[doi] = work
+        return names
+
+
+# --- filters ----------------------------------------------------------------------------------
+
+
+def _year(work: _Work) -> int:
+    return int(work.get("publication_year") or 0)
+
+
+def _day(work: _Work) -> str:
+    return str(work.get("publication_date") or "")
+
+
+def _topics(work: _Work) -> set[str]:
+    return {work_id(topic["id"]) for topic in work.get("topics") or []}
+
+
+def _cited(work: _Work) -> set[str]:
+    return {work_id(cited) for cited in work.get("referenced_works") or []}
+
+
+def _primary(work: _Work) -> set[str]:
+    topic = work.get("primary_topic") or next(iter(work.get("topics") or []), None)
+    return {work_id(topic["id"])} if topic else set()
+
+
+def _words(work: _Work) -> str:
+    abstract = abstract_of(work.get("abstract_inverted_index") or {})
+    return (plain_text(f"{work.get('title') or ''} {abstract}") or "").lower()
+
+
+def _finds(text: str, query: str) -> bool:
+    """Whether a text meets a search: words and "phrases", AND before OR, NOT before one word."""
+    for part in query.replace("(", " ").replace(")", " ").split(" OR "):
+        pieces = part.replace(" AND ", " ").split('"')
+        phrases = [piece.lower() for piece in pieces[1::2]]
+        words = " ".join(pieces[0::2]).lower().split()
+        if all(wanted in text for wanted in [*phrases, *words]):
+            return True
+    return False
+
+
+def _one_of(values: Callable[[_Work], set[str]]) -> Callable[[_Work, str], bool]:
+    return lambda work, wanted: any(value.lower() == wanted.lower() for value in values(work))
+
+
+def _is(name: str) -> Callable[[_Work, str], bool]:
+    return lambda work, wanted: str(work.get(name)).lower() == wanted.lower()
+
+
+def _in_years(work: _Work, wanted: str) -> bool:
+    first, dash, last = wanted.partition("-")
+    if not dash:
+        return _year(work) == int(first)
+    return (int(first) if first else 0) <= _year(work) <= (int(last) if last else 9999)
+
+
+_FILTERS: Mapping[str, Callable[[_Work, str], bool]] = {
+    "topics.id": _one_of(_topics),
+    "primary_topic.id": _one_of(_primary),
+    "cites": _one_of(_cited),
+    "ids.openalex": lambda work, wanted: work_id(work["id"]) == work_id(wanted),
+    "doi": lambda work, wanted: bare_doi(work.get("doi")) == bare_doi(wanted),
+    "type": _is("type"),
+    "language": _is("language"),
+    "is_retracted": _is("is_retracted"),
+    "has_abstract": lambda w, wanted: str(bool(w.get("abstract_inverted_index"))).lower() == wanted,
+    "publication_year": _in_years,
+    "from_publication_date": lambda work, wanted: _day(work) >= wanted,
+    "to_publication_date": lambda work, wanted: _day(work) <= wanted,
+    "title_and_abstract.search": lambda work, wanted: _finds(_words(work), wanted),
+}
+
+
+def _kept(works: Sequence[_Work], filters: str) -> list[_Work]:
+    """The works that meet all filters of `name:a|b,name:!c`."""
+    kept = list(works)
+    for condition in filter(None, filters.split(",")):
+        name, colon, wanted = condition.partition(":")
+        if not colon or name not in _FILTERS:
+            raise _RefusalError(f"{name} is not a valid field. Valid: {', '.join(_FILTERS)}")
+        values = wanted.removeprefix("!").split("|")
+        if len(values) > _MOST_VALUES:
+            raise _RefusalError(f"Maximum number of values exceeded for {name}")
+        test, negated = _FILTERS[name], wanted.startswith("!")
+        kept = [work for work in kept if any(test(work, v) for v in values) != negated]
+    return kept
+
+
+# --- answers ----------------------------------------------------------------------------------
+
+_GROUPS: Mapping[str, Callable[[_Work], set[str]]] = {
+    "publication_year": lambda work: {str(_year(work))},
+    "type": lambda work: {str(work.get("type"))},
+    "language": lambda work: {str(work.get("language"))},
+    "topics.id": _topics,
+    "has_abstract": lambda work: {str(bool(work.get("abstract_inverted_index"))).lower()},
+}
+
+
+def _listing(library: Library, params: Mapping[str, str]) -> dict[str, Any]:
+    """The answer to `/works`."""
+    unknown = set(params) - _PARAMS
+    if unknown:
+        raise _RefusalError(f"{', '.join(sorted(unknown))} is not a valid parameter")
+    kept = _kept(library.works, params.get("filter", ""))
+    if "search" in params:
+        kept = [work for work in kept if _finds(_words(work), params["search"])]
+    group = params.get("group_by", params.get("group-by"))
+    if group is not None:
+        return _grouped(kept, group)
+    start, per_page, is_cursor = _place(params)
+    page = _sorted(kept, params.get("sort"))[start : start + per_page]
+    meta: dict[str, Any] = {"count": len(kept), "per_page": per_page}
+    if is_cursor:
+        meta["next_cursor"] = _cursor(start + len(page)) if page else None
+    return {"meta": meta, "results": _selected(page, params.get("select")), "group_by": []}
+
+
+def _grouped(works: Sequence[_Work], group: str) -> dict[str, Any]:
+    if group not in _GROUPS:
+        raise _RefusalError(f"group_by {group} is not valid. Valid: {', '.join(_GROUPS)}")
+    counts = Counter(value for work in works for value in _GROUPS[group](work))
+    rows = [{"key": key, "key_display_name": key, "count": n} for key, n in counts.most_common()]
+    return {
+        "meta": {"count": len(works), "groups_count": len(rows)},
+        "results": [],
+        "group_by": rows,
+    }
+
+
+def _place(params: Mapping[str, str]) -> tuple[int, int, bool]:
+    """(first row, rows a page, by cursor) of a page."""
+    try:
+        per_page = int(params.get("per_page", params.get("per-page", "25")))
+        number = int(params.get("page", "1"))
+    except ValueError as e:
+        raise _RefusalError("page and per-page are whole numbers") from e
+    if not 1 <= per_page <= _MOST_PER_PAGE or number < 1:
+        raise _RefusalError(f"per-page must be a number between 1 and {_MOST_PER_PAGE}")
+    if "cursor" in params:
+        return _row(params["cursor"]), per_page, True
+    if number * per_page > _DEEPEST:
+        raise _RefusalError(f"Maximum results size of {_DEEPEST} records is exceeded; use a cursor")
+    return (number - 1) * per_page, per_page, False
+
+
+def _cursor(row: int) -> str:
+    return base64.urlsafe_b64encode(json.dumps([row]).encode()).decode()
+
+
+def _row(cursor: str) -> int:
+    if cursor == "*":
+        return 0
+    try:
+        return int(json.loads(base64.urlsafe_b64decode(cursor))[0])
+    except (ValueError, TypeError, IndexError) as e:
+        raise _RefusalError(f"{cursor} is not a valid cursor") from e
+
+
+def _sorted(works: Sequence[_Work], sort: str | None) -> list[_Work]:
+    name, _, direction = (sort or "cited_by_count:desc").partition(":")
+    keys: Mapping[str, Callable[[_Work], Any]] = {
+        "publication_date": _day,
+        "publication_year": _year,
+        "cited_by_count": lambda work: work.get("cited_by_count") or 0,
+    }
+    if name not in keys:
+        raise _RefusalError(f"sort {name} is not valid. Valid: {', '.join(keys)}")
+    return sorted(works, key=keys[name], reverse=direction == "desc")
+
+
+def _selected(works: Sequence[_Work], select: str | None) -> list[_Work]:
+    if select is None:
+        return list(works)
+    names = select.split(",")
+    dotted = [name for name in names if "." in name]
+    if dotted:
+        raise _RefusalError(f"{dotted[0]} is not a valid select field: root fields only")
+    return [{name: work.get(name) for name in names} for work in works]
+
+
+# --- the server -------------------------------------------------------------------------------
+
+
+class _Handler(BaseHTTPRequestHandler):
+    library: Library
+    counter: Iterator[int]
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """Answer one request, after the faults had their say."""
+        library = self.library
+        library.requests.append(Request(self.path, "Authorization" in self.headers))
+        if self._strike(next(self.counter)):
+            return
+        try:
+            answer = self._answer()
+        except _RefusalError as e:
+            self._error(e.status, "Invalid query parameters error.", str(e))
+            return
+        self._spoil(answer)
+        self._send(HTTPStatus.OK, json.dumps(answer).encode())
+
+    def _answer(self) -> dict[str, Any]:
+        parts = urlsplit(self.path)
+        if parts.path == "/works":
+            return _listing(self.library, dict(parse_qsl(parts.query)))
+        name = unquote(parts.path).removeprefix("/works/")
+        found = self.library.by_name.get(bare_doi(name) or name.upper())
+        if found is None or not parts.path.startswith("/works/"):
+            raise _RefusalError(f"{parts.path} was not found", HTTPStatus.NOT_FOUND)
+        return dict(found)
+
+    def _strike(self, number: int) -> bool:
+        """Answer with a fault in place of the answer; whether one did."""
+        faults, is_third = self.library.faults, number % _THIRD == 0
+        if "slow" in faults:
+            threading.Event().wait(_SLOW_S)
+        strikes: list[tuple[str, bool, Callable[[], None]]] = [
+            ("401", True, lambda: self._error(401, "Invalid API key", "This key is not known.")),
+            ("429-plan", True, lambda: self._error(429, "Plan upgrade required", "Not on a plan.")),
+            ("429-budget", number >= _THIRD, lambda: self._too_many("Budget exceeded", "40000")),
+            ("429-boolean", number == 1, lambda: self._too_many("Too many boolean operators", "1")),
+            ("429-second", is_third, lambda: self._too_many("Too many requests", "0")),
+            (
+                "503",
+                is_third,
+                lambda: self._error(503, "Unavailable", "Busy", {"Retry-After": "0"}),
+            ),
+            (
+                "504",
+                is_third,
+                lambda: self._error(504, "query_timeout", "The query took too long."),
+            ),
+            ("not-json", is_third, lambda: self._send(200, b"<html>Be right back</html>")),
+            ("truncated", is_third, lambda: self._send(200, b'{"meta": {"cou', claimed=5_000)),
+            ("reset", is_third, self._hang_up),
+        ]
+        for name, is_due, strike in strikes:
+            if name in faults and is_due:
+                strike()
+                return True
+        return False
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+
+    def _spoil(self, answer: dict[str, Any]) -> None:
+        """Faults that change a good answer."""
+        number = len(self.library.requests)
+        results = answer.get("results")
+        if "timed-out" in self.library.faults and number % _THIRD == 0 and results:
+            answer["meta"]["timed_out"] = True
+            answer["results"] = results[: len(results) // 2]
+        if "bad-record" in self.library.faults and results:
+            answer["results"] = [{**results[0], "publication_year": "soon"}, *results[1:]]
+
+    def _too_many(self, error: str, retry_after: str) -> None:
+        self._error(429, error, "Slow down.", {"Retry-After": retry_after})
+
+    def _error(
+        self, status: int, error: str, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        body = json.dumps({"error": error, "message": message}).encode()
+        self._send(status, body, headers=headers)
+
+    def _send(
+        self,
+        status: int,
+        body: bytes,
+        *,
+        headers: Mapping[str, str] | None = None,
+        claimed: int | None = None,
+    ) -> None:
+        is_search = ".search" in self.path or "search=" in self.path
+        cost = _PRICE_SEARCH_USD if is_search else _PRICE_FILTER_USD
+        left = max(0.0, _BUDGET_USD - cost * len(self.library.requests))
+        self.send_response(status)
+        for name, value in {
+            "Content-Type": "application/json",
+            "Content-Length": str(claimed or len(body)),
+            "X-RateLimit-Limit-USD": f"{_BUDGET_USD:g}",
+            "X-RateLimit-Remaining-USD": f"{left:.4f}",
+            "X-RateLimit-Cost-USD": f"{cost:g}",
+            **(headers or {}),
+        }.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+        if claimed:
+            self.close_connection = True
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Requests are kept in the library, not printed."""
+
+
+@contextmanager
+def serve(
+    works: Sequence[_Work], *, port: int = 0, faults: Sequence[str] = ()
+) -> Iterator[tuple[str, Library]]:
+    """Serve works as OpenAlex on this machine while the context is open.
+
+    Args:
+        works: objects in the shape of OpenAlex's works.
+        port: 0 takes a free one.
+        faults: names out of `FAULTS`.
+
+    Returns: the address to give as `CATS_OPENALEX_URL`, and the library with its requests.
+
+    Raises:
+        InputError: a fault has no such name, or the port is taken.
+    """
+    unknown = [fault for fault in faults if fault not in FAULTS]
+    if unknown:
+        raise InputError(f"fault {unknown[0]!r} is not one of {', '.join(FAULTS)}")
+    library = Library(works, frozenset(faults))
+    handler = type("Handler", (_Handler,), {"library": library, "counter": itertools.count(1)})
+    try:
+        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as e:
+        raise InputError(f"port {port} cannot be had ({e.strerror}); give another") from e
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", library
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
