@@ -202,13 +202,20 @@ def _case_fits(surface: str, alias: _Alias) -> bool:
 def _longest(found: Mapping[Name, _Alias]) -> dict[Name, _Alias]:
     """The names that no longer one overlaps; a dataset and a model may share a place."""
     kept: dict[Name, _Alias] = {}
-    taken: list[tuple[int, int]] = []
-    for name in sorted(found, key=lambda name: (name.start - name.end, name.start)):
-        place = (name.start, name.end)
-        if place in taken or all(name.end <= start or end <= name.start for start, end in taken):
+    taken: list[Name] = []
+    # At one place the longer alias first: "ImageNet-21k" is itself, no subset of ImageNet.
+    for name in sorted(found, key=lambda n: (n.start - n.end, n.start, -len(key(found[n].name)))):
+        if all(_beside(name, other) for other in taken):
             kept[name] = found[name]
-            taken.append(place)
+            taken.append(name)
     return kept
+
+
+def _beside(name: Name, other: Name) -> bool:
+    """Whether both may stand: apart, or a dataset and a model of one name."""
+    if name.end <= other.start or other.end <= name.start:
+        return True
+    return (name.start, name.end) == (other.start, other.end) and name.kind != other.kind
 
 
 def _settled(text: str, name: Name, alias: _Alias, surroundings: str, sure: set[Name]) -> bool:

@@ -36,7 +36,7 @@ _CITATION = re.compile(
     r"\[[^\[\]]{0,40}\]|\((?:[A-Z][\w\-]+ (?:et al\.?|and [A-Z]\w+),? \d{4}[;, ]*)+\)"
 )
 _LIST_FILLER = re.compile(
-    r"(?:\s|,|;|/|&|\+|\band\b|\bor\b|\bas well as\b|\bboth\b|\bthe\b|\bdata ?sets?\b|\bdata\b"
+    r"(?:\s|,|;|/|&|\+|\b(?:and|or)\s+(?:on|from)\b|\band\b|\bor\b|\bas well as\b|\bboth\b|\bthe\b|\bdata ?sets?\b|\bdata\b"
     r"|\bchallenges?\b|\bbenchmarks?\b|\bcohorts?\b|\bclassification\b|\bdetection\b"
     r"|\bsegmentation\b|\[[^\]]{0,40}\]|\([^()]{0,60}\)|\()*",
     re.IGNORECASE,
@@ -107,7 +107,7 @@ _WORDS = (
 )
 _NEAR = r"[^.;:]{0,70}?"  # a clause: no stronger stop
 _NO_TARGET_CUE = (
-    r"(?:(?!finetun|evaluat|test(?:ed|ing)|adapt(?:ed|ing)|transferred|appl(?:y|ied)|validat)"
+    r"(?:(?!XX|finetun|evaluat|test(?:ed|ing)|adapt(?:ed|ing)|transferred|appl(?:y|ied)|validat)"
     r"[^.;:]){0,90}?"
 )
 
@@ -179,7 +179,8 @@ _SOURCE_RULES = _rules(
         "self-supervised on D",
         0.75,
         rf"(?:selfsupervis|contrastive|masked|unsupervised)\w*{_NEAR}(?:learn|train|model)\w* "
-        r"(?:on|with|using|from) (?:the )?(?:\w+ ){0,4}DD",
+        rf"(?:on|with|using|from) {_WORDS}DD"
+        r"|selfsupervis\w* on (?:the )?(?:\w+ ){0,3}DD",
     ),
     (
         "trained on D, used",
@@ -235,6 +236,11 @@ _TARGET_RULES = _rules(
         0.85,
         r"DD(?:'s)? (?:\w+ ){0,2}(?:test|validation|val|evaluation|minival|leaderboard|benchmark"
         r"|accuracy|auc|dice)",
+    ),
+    (
+        "D for fine-tuning",
+        0.85,
+        r"DD (?:\w+ ){0,2}(?:for|in|during) (?:the |our )?(?:\w+ )?(?:finetun|evaluat|test|validat)",
     ),
     ("on D, we", 0.8, r"^(?:on|for|in) (?:[\w]+ ){0,4}DD(?: \w+){0,2},? (?:we|our)\b"),
 )
@@ -295,7 +301,7 @@ _OWN = re.compile(
     r"|^(?:\w+ )?(?:experiment\w*|results)\b"
 )
 _BACKGROUND = re.compile(
-    r"\b(?:et al|recent(?:ly)?|previous(?:ly)?|prior (?:work|studies|methods)|existing|commonly"
+    r"\b(?:et al|recent(?:ly)?|previous(?:ly)?|prior (?:work|studies|methods)|existing(?! pretrain)|commonly"
     r"|widely|usually|typically|often|generally|in most cases"
     r"|most (?:methods|works|approaches|studies)|in the literature|has been|have been|have become"
     r"|has become|de facto|the norm|the success of|traditionally|many (?:works|methods|studies)"
@@ -413,13 +419,14 @@ _SCRATCH = re.compile(
     r"|(?:compar|versus|\bvs\b|outperform|and|\()[^.;]{0,40}from scratch"
     r"|random(?:ly)?[\s\-]initiali[sz]\w*[^.;]{0,40}(?:weights|network|model|cnn|backbone|encoder)"
     r"|(?:weights|network|model|cnn|backbone|encoder)s?[^.;]{0,40}random(?:ly)?[\s\-]initiali[sz]"
-    r"|train(?:ed|ing)? without (?:any )?pre-?train",
+    r"|train(?:ed|ing)? (?:[\w\-]+ ){0,4}without (?:any )?pre-?train",
     re.IGNORECASE,
 )
 _NOT_SCRATCH = re.compile(
     r"(?:instead of|rather than|avoid\w*|without|not|need (?:to|for)|expensive to|costly to"
     r"|difficult to|hard to|impossible to|infeasible to)(?: \w+){0,3} (?:train\w*|from scratch)"
-    r"|from scratch (?:requires?|needs?|is|may|can|would|often)\b|(?:insufficient|overfit)\w* "
+    r"|\b(?:training|learning|train|learn)\b[^.;]{0,40} from scratch "
+    r"(?:requires?|needs?|is|may|can|would|often)\b|(?:insufficient|overfit)\w* "
     r"[^.;]{0,80}from scratch|layers? (?:with|is|are|was|were) random",
     re.IGNORECASE,
 )
