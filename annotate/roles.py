@@ -36,7 +36,8 @@ _CITATION = re.compile(
     r"\[[^\[\]]{0,40}\]|\((?:[A-Z][\w\-]+ (?:et al\.?|and [A-Z]\w+),? \d{4}[;, ]*)+\)"
 )
 _LIST_FILLER = re.compile(
-    r"(?:\s|,|;|/|&|\+|\b(?:and|or)\s+(?:on|from)\b|\band\b|\bor\b|\bas well as\b|\bboth\b|\bthe\b|\bdata ?sets?\b|\bdata\b"
+    r"(?:\s|,|;|/|&|\+|\b(?:and|or)\s+(?:on|from)\b|\band\b|\bor\b|\bas well as\b|\bboth\b"
+    r"|\bthe\b|\bdata ?sets?\b|\bdata\b"
     r"|\bchallenges?\b|\bbenchmarks?\b|\bcohorts?\b|\bclassification\b|\bdetection\b"
     r"|\bsegmentation\b|\[[^\]]{0,40}\]|\([^()]{0,60}\)|\()*",
     re.IGNORECASE,
@@ -240,7 +241,8 @@ _TARGET_RULES = _rules(
     (
         "D for fine-tuning",
         0.85,
-        r"DD (?:\w+ ){0,2}(?:for|in|during) (?:the |our )?(?:\w+ )?(?:finetun|evaluat|test|validat)",
+        r"DD (?:\w+ ){0,2}(?:for|in|during) (?:the |our )?(?:\w+ )?"
+        r"(?:finetun|evaluat|test|validat)",
     ),
     ("on D, we", 0.8, r"^(?:on|for|in) (?:[\w]+ ){0,4}DD(?: \w+){0,2},? (?:we|our)\b"),
 )
@@ -301,7 +303,8 @@ _OWN = re.compile(
     r"|^(?:\w+ )?(?:experiment\w*|results)\b"
 )
 _BACKGROUND = re.compile(
-    r"\b(?:et al|recent(?:ly)?|previous(?:ly)?|prior (?:work|studies|methods)|existing(?! pretrain)|commonly"
+    r"\b(?:et al|recent(?:ly)?|previous(?:ly)?|prior (?:work|studies|methods)|existing(?! pretrain)"
+    r"|commonly"
     r"|widely|usually|typically|often|generally|in most cases"
     r"|most (?:methods|works|approaches|studies)|in the literature|has been|have been|have become"
     r"|has become|de facto|the norm|the success of|traditionally|many (?:works|methods|studies)"
