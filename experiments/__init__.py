@@ -1,0 +1,1 @@
+"""Do popular sources deserve it? Open `experiments.finetune` first."""
