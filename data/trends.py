@@ -239,3 +239,10 @@ def survey_counts(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
         "decisions": _count(db, "SELECT count(*) FROM decisions"),
         "results": _count(db, "SELECT count(*) FROM results"),
     }
+
+
+def survey_papers_by_year(db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Papers of a survey a year: columns year, n; years without a paper are absent."""
+    return db.execute(
+        "SELECT year, count(*) AS n FROM included WHERE year IS NOT NULL GROUP BY 1 ORDER BY 1"
+    ).fetch_df()

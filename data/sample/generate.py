@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from data.sample import TRUTH, WORKS, phrases
-from data.sample.phrases import FIELDS, Field
+from data.sample.phrases import FIELDS, FIRST_YEAR, Field, Foreign
 
 SEED = 20261124
 _PER_YEAR = {  # growth as one sees it in a young field
@@ -31,8 +31,25 @@ _PER_YEAR = {  # growth as one sees it in a young field
     2026: 60,
 }
 _FIRST_ID = 8_800_000_001
-_COUNTRIES = ["US", "CN", "IN", "DE", "GB", "FR", "NL", "IT", "ES", "TR", "EG", "BR"]
-_WARTS = (r" \1&amp;nbsp;", r" <i>\1</i> ", " \u2013 \\1 ")  # an entity twice, a tag, a dash
+_COUNTRIES = [
+    "US",
+    "CN",
+    "IN",
+    "DE",
+    "GB",
+    "FR",
+    "NL",
+    "IT",
+    "ES",
+    "TR",
+    "EG",
+    "BR",
+    "JP",
+    "KR",
+    "CA",
+    "PK",
+    "SA",
+]
 
 
 @dataclass
@@ -43,6 +60,7 @@ class _Paper:
     imaging: Field
     kind: str
     task: str
+    title: str = ""
     sentences: list[str] = field(default_factory=list)
     uses: list[dict[str, Any]] = field(default_factory=list)
     from_scratch: bool = False
@@ -56,16 +74,16 @@ class _Paper:
 
 
 def papers(rng: random.Random) -> list[_Paper]:
-    """All invented papers by year; no two share an abstract."""
+    """All invented papers by year; no two share a title or an abstract."""
     made: list[_Paper] = []
     seen: set[str] = set()
     for year, count in _PER_YEAR.items():
         kept = 0
         while kept < count:
             paper = _paper(rng, year)
-            text = " ".join(paper.sentences)
-            if text not in seen:
-                seen.add(text)
+            texts = {" ".join(paper.sentences), paper.title}
+            if not texts & seen:
+                seen |= texts
                 made.append(paper)
                 kept += 1
     return made
@@ -90,11 +108,14 @@ def _kind_weights(year: int) -> dict[str, float]:
 def _paper(rng: random.Random, year: int) -> _Paper:
     weights = _kind_weights(year)
     kind = rng.choices(list(weights), list(weights.values()))[0]
-    modality = rng.choice(list(FIELDS))
-    if kind == "adaptation":
-        modality = rng.choice(list(phrases.ADAPTATIONS))
+    modality = rng.choice(list(phrases.ADAPTATIONS if kind == "adaptation" else FIELDS))
+    if kind == "adaptation" and not _pairs(modality, year):
+        kind = "scratch"
+    if kind == "self-supervised" and not _public(FIELDS[modality].sources, year):
+        kind = "implied"
     task = rng.choice(FIELDS[modality].tasks)
     paper = _Paper(year, FIELDS[modality], kind, task)
+    paper.title = _title(rng, paper)
     words = {
         "task": task,
         "Task": task[0].upper() + task[1:],
@@ -103,35 +124,52 @@ def _paper(rng: random.Random, year: int) -> _Paper:
         "auc": f"0.{rng.randint(78, 98)}",
         "n": str(rng.randint(2, 9)),
     }
-    if rng.random() < 0.7:
-        _say(rng, paper, phrases.BACKGROUND, words)
+    _say(rng, paper, phrases.BACKGROUND, words)
     _say(rng, paper, phrases.OWN, words)
     _method(rng, paper, words, modality)
-    if rng.random() < 0.6:
-        _say(rng, paper, phrases.CLOSING, words)
+    for closing in rng.sample(phrases.CLOSING, rng.randint(1, 3)):
+        _say(rng, paper, [closing], words)
     return paper
+
+
+def _public(names: Sequence[str], year: int) -> list[str]:
+    """Those of the names that existed in a year."""
+    return [name for name in names if FIRST_YEAR.get(name, 0) <= year]
+
+
+def _pairs(modality: str, year: int) -> list[tuple[str, str]]:
+    pairs = phrases.ADAPTATIONS.get(modality, ())
+    return [pair for pair in pairs if len(_public(pair, year)) == len(pair)]
+
+
+def _of_its_time(choices: Sequence[str], year: int) -> list[str]:
+    """Those of the phrasings that someone could have written in a year."""
+    late = [word for word, first in phrases.LATE_WORDS.items() if first > year]
+    return [text for text in choices if not any(word in text.lower() for word in late)]
 
 
 def _say(
     rng: random.Random, paper: _Paper, choices: Sequence[str], words: dict[str, str], **more: str
 ) -> None:
-    said = rng.choice(choices).format(**words, **more)
+    said = rng.choice(_of_its_time(choices, paper.year)).format(**words, **more)
     keeps_case = said.startswith("iNaturalist")
     paper.sentences.append(said if keeps_case else said[0].upper() + said[1:])
 
 
 def _method(rng: random.Random, paper: _Paper, words: dict[str, str], modality: str) -> None:
     """The sentences that name datasets, as the kind of paper asks."""
-    target = rng.choice(paper.imaging.targets)
+    target = rng.choice(_public(paper.imaging.targets, paper.year))
     if paper.kind == "none":
-        _say(rng, paper, phrases.NO_TRANSFER, words)
+        for sentence in rng.sample(phrases.NO_TRANSFER, 2):
+            _say(rng, paper, [sentence], words)
     elif paper.kind == "adaptation":
-        source, target = phrases.ADAPTATIONS[modality]
+        source, target = rng.choice(_pairs(modality, paper.year))
         _say(rng, paper, phrases.ADAPTATION, words, source=source, target=target)
         paper.use("source", source)
         paper.use("target", target)
     elif paper.kind == "self-supervised":
-        source = _other(rng, paper.imaging.sources, target)
+        source = rng.choice(_public(paper.imaging.sources, paper.year))
+        target = _other(rng, paper, paper.imaging.targets, source)
         _say(rng, paper, phrases.SELF_SUPERVISED, words, source=source, target=target)
         paper.use("source", source)
         paper.use("target", target)
@@ -143,21 +181,21 @@ def _method(rng: random.Random, paper: _Paper, words: dict[str, str], modality: 
 def _targets(rng: random.Random, paper: _Paper, words: dict[str, str], target: str) -> None:
     _say(rng, paper, phrases.TARGET, words, target=target)
     paper.use("target", target)
-    if rng.random() < 0.25:
-        second = _other(rng, paper.imaging.targets, target)
-        named = {use["dataset"] for use in paper.uses}
-        if second not in named:
+    if rng.random() < 0.25 and len(_public(paper.imaging.targets, paper.year)) > 1:
+        second = _other(rng, paper, paper.imaging.targets, target)
+        if second not in {use["dataset"] for use in paper.uses}:
             _say(rng, paper, phrases.TARGET, words, target=second)
             paper.use("target", second)
 
 
-def _other(rng: random.Random, names: Sequence[str], taken: str) -> str:
-    return rng.choice([name for name in names if name != taken] or ["TCGA"])
+def _other(rng: random.Random, paper: _Paper, names: Sequence[str], taken: str) -> str:
+    """A dataset public in the paper's year that is not the one taken."""
+    return rng.choice([name for name in _public(names, paper.year) if name != taken])
 
 
 def _backbone(rng: random.Random, year: int) -> str:
     is_late = year >= 2021 and rng.random() < 0.4
-    return rng.choice(phrases.LATE_BACKBONES if is_late else phrases.BACKBONES)
+    return rng.choice(_public(phrases.LATE_BACKBONES if is_late else phrases.BACKBONES, year))
 
 
 def _source(rng: random.Random, paper: _Paper, target: str) -> str:
@@ -168,8 +206,8 @@ def _source(rng: random.Random, paper: _Paper, target: str) -> str:
         weights |= {"RadImageNet": 0.9 * (paper.year - 2021), "ImageNet-21k": 1.0}
     drawn = rng.choices(list(weights), list(weights.values()))[0]
     if drawn == "field":
-        return _other(rng, paper.imaging.sources, target)
-    return rng.choice(phrases.GENERAL_SOURCES) if drawn == "general" else drawn
+        return _other(rng, paper, [*paper.imaging.sources, "ImageNet"], target)
+    return _other(rng, paper, phrases.GENERAL_SOURCES, target) if drawn == "general" else drawn
 
 
 def _named(rng: random.Random, paper: _Paper, words: dict[str, str], target: str) -> None:
@@ -184,16 +222,17 @@ def _implied(rng: random.Random, paper: _Paper, words: dict[str, str], target: s
 
 
 def _foundation(rng: random.Random, paper: _Paper, words: dict[str, str], target: str) -> None:
-    known = [(name, sets) for first, name, sets in phrases.FOUNDATION if first <= paper.year]
-    of_field = list(paper.imaging.models) if paper.year >= 2023 else []
-    model, datasets = rng.choice(known + of_field * 2)
+    known = dict([*phrases.FOUNDATION, *paper.imaging.models])
+    names = _public(list(known), paper.year)
+    of_field = _public([name for name, _ in paper.imaging.models], paper.year)
+    model = rng.choice(names + of_field)  # a field's own models twice as often
+    datasets = known[model]
     _say(rng, paper, phrases.FOUNDATIONS, words, model=model)
     paper.use("source", *datasets, implied=True)
 
 
 def _compared(rng: random.Random, paper: _Paper, words: dict[str, str], target: str) -> None:
-    others = ["RadImageNet"] if paper.year >= 2022 else []
-    other = _other(rng, [*paper.imaging.sources, *others, "COCO"], target)
+    other = _other(rng, paper, [*paper.imaging.sources, "RadImageNet", "COCO"], target)
     _say(rng, paper, phrases.COMPARED, words, source="ImageNet", other=other)
     paper.use("source", "ImageNet", other)
 
@@ -201,10 +240,12 @@ def _compared(rng: random.Random, paper: _Paper, words: dict[str, str], target: 
 def _scratch(rng: random.Random, paper: _Paper, words: dict[str, str], target: str) -> None:
     _say(rng, paper, phrases.SCRATCH, words)
     paper.from_scratch = True
+    if rng.random() < 0.3:
+        _mention(rng, paper, words, target)
 
 
 def _mention(rng: random.Random, paper: _Paper, words: dict[str, str], target: str) -> None:
-    source = "ImageNet" if rng.random() < 0.8 else "RadImageNet"
+    source = rng.choice(_public(["ImageNet"] * 4 + ["RadImageNet"], paper.year))
     _say(rng, paper, phrases.MENTION, words, source=source)
     paper.use("mention", source)
 
@@ -238,7 +279,6 @@ def records(rng: random.Random) -> tuple[list[dict[str, Any]], list[dict[str, An
 
 
 def _work(rng: random.Random, number: int, paper: _Paper) -> dict[str, Any]:
-    title = _title(rng, paper)
     topic, name = paper.imaging.topic
     kinds = {"article": 62, "conference-paper": 24, "preprint": 10, "review": 2, "book-chapter": 2}
     kind = rng.choices(list(kinds), list(kinds.values()))[0]
@@ -250,8 +290,8 @@ def _work(rng: random.Random, number: int, paper: _Paper) -> dict[str, Any]:
     return {
         "id": f"https://openalex.org/W{_FIRST_ID + number}",
         "doi": doi,
-        "title": title,
-        "display_name": title,
+        "title": paper.title,
+        "display_name": paper.title,
         "publication_year": paper.year,
         "publication_date": f"{paper.year}-{month:02d}-{rng.randint(1, 28):02d}",
         "type": kind,
@@ -271,9 +311,10 @@ def _work(rng: random.Random, number: int, paper: _Paper) -> dict[str, Any]:
 
 
 def _title(rng: random.Random, paper: _Paper) -> str:
-    approach = rng.choice(phrases.APPROACHES[paper.kind])
+    approach = rng.choice(_of_its_time(phrases.APPROACHES[paper.kind], paper.year))
     adjective, task = rng.choice(phrases.ADJECTIVES), paper.task
     return rng.choice(phrases.TITLES).format(
+        a="an" if adjective[0] in "aeiu" else "a",
         adjective=adjective,
         Adjective=adjective[0].upper() + adjective[1:],
         approach=approach,
@@ -285,16 +326,28 @@ def _title(rng: random.Random, paper: _Paper) -> str:
 
 
 def _authorships(rng: random.Random, year: int) -> list[dict[str, Any]]:
-    """Two to six invented people; from 2020 on more of them in China and India."""
-    if rng.random() < 0.03:
+    """Two to six invented people; from 2019 on more of them in China and India.
+
+    Some works list nobody, some list people without a place, as real records do.
+    """
+    fate = rng.random()
+    if fate < 0.03:
         return []
-    weights = [9, 5 + max(0, year - 2018), 3 + max(0, year - 2019)] + [2.0] * 9
+    weights = [9, 5 + max(0, year - 2018), 3 + max(0, year - 2019)] + [2.0] * 14
     home = rng.choices(_COUNTRIES, weights)[0]
     people = []
     for _ in range(rng.randint(2, 6)):
         country = home if rng.random() < 0.85 else rng.choice(_COUNTRIES)
         name = f"{rng.choice(phrases.GIVEN_NAMES)} {rng.choice(phrases.FAMILY_NAMES)}"
-        people.append({"author": {"display_name": name}, "countries": [country]})
+        place = {"display_name": rng.choice(phrases.INSTITUTIONS), "country_code": country}
+        places = [] if fate < 0.06 else [place]
+        people.append(
+            {
+                "author": {"display_name": name},
+                "countries": [place["country_code"] for place in places],
+                "institutions": places,
+            }
+        )
     return people
 
 
@@ -308,21 +361,24 @@ def _inverted(text: str) -> dict[str, list[int]]:
 def _spoil(rng: random.Random, works: list[dict[str, Any]], truth: list[dict[str, Any]]) -> None:
     """The faults that real records have: no abstract, entities, tags, dashes, retractions."""
     nothing = {"uses": [], "from_scratch": False}
-    chosen = rng.sample(range(len(works)), 64)
+    chosen = rng.sample(range(len(works)), 66)
     for place in chosen[:26]:
         works[place]["abstract_inverted_index"] = None
         truth[place] |= nothing
     for count, place in enumerate(chosen[26:56]):
-        index = works[place]["abstract_inverted_index"]
-        text = re.sub(" (and|with) ", _WARTS[count % len(_WARTS)], _plain(index))
-        works[place]["abstract_inverted_index"] = _inverted(f"<p>{text}</p>")
-        works[place]["title"] = works[place]["display_name"] = f"<b>{works[place]['title']}</b>"
+        work, (wart, spoiled) = works[place], phrases.WARTS[count % len(phrases.WARTS)]
+        text = re.sub(wart, spoiled, _plain(work["abstract_inverted_index"]))
+        work["abstract_inverted_index"] = _inverted(f"<p>{text}</p>" if count % 2 else text)
+        title_wart = phrases.TITLE_WARTS[count % len(phrases.TITLE_WARTS)]
+        work["title"] = work["display_name"] = title_wart.format(work["title"])
     for place in chosen[56:58]:
         works[place]["is_retracted"] = True
     works[chosen[58]]["title"] = works[chosen[58]]["display_name"] = None
     for place in chosen[59:62]:
         works[place]["type"] = "editorial"
     for place in chosen[62:64]:
+        works[place]["type"] = "dataset"
+    for place in chosen[64:66]:
         works[place]["doi"] = None
 
 
@@ -338,10 +394,14 @@ def _add_twins(
     preprints = [
         (work, said)
         for work, said in zip(works, truth, strict=True)
-        if work["type"] == "preprint" and work["publication_year"] < 2026 and work["title"]
+        if work["type"] == "preprint"
+        and work["publication_year"] < 2026
+        and work["title"]
+        and work["abstract_inverted_index"]
     ]
     for work, said in rng.sample(preprints, 6):
         number, year = len(works), work["publication_year"] + 1
+        added = phrases.PUBLISHED.format(n=rng.randint(2, 9))
         works.append(
             work
             | {
@@ -351,6 +411,9 @@ def _add_twins(
                 "publication_date": f"{year}-03-15",
                 "type": "article",
                 "primary_location": {"source": {"display_name": phrases.VENUES[0]}},
+                "abstract_inverted_index": _inverted(
+                    f"{_plain(work['abstract_inverted_index'])} {added}"
+                ),
             }
         )
         truth.append(dict(said))
@@ -359,12 +422,19 @@ def _add_twins(
 def _add_other_languages(
     rng: random.Random, works: list[dict[str, Any]], truth: list[dict[str, Any]]
 ) -> None:
-    for language, title, sentence in phrases.OTHER_LANGUAGES * 3:
-        number, year = len(works), rng.randint(2019, 2026)
-        plain = _Paper(year, FIELDS["x-ray"], "implied", title, [sentence])
-        work = _work(rng, number, plain)
-        works.append(work | {"title": title, "display_name": title, "language": language})
-        truth.append({"uses": [], "from_scratch": False})
+    for foreign in phrases.OTHER_LANGUAGES:
+        paper = _foreign_paper(rng.randint(2019, 2026), foreign)
+        works.append(_work(rng, len(works), paper) | {"language": foreign.language})
+        truth.append({"uses": paper.uses, "from_scratch": paper.from_scratch})
+
+
+def _foreign_paper(year: int, foreign: Foreign) -> _Paper:
+    imaging = FIELDS[foreign.modality]
+    paper = _Paper(year, imaging, "none", imaging.tasks[0], foreign.title, [foreign.text])
+    paper.from_scratch = foreign.from_scratch
+    if foreign.source:
+        paper.use("source", foreign.source, implied=foreign.implied)
+    return paper
 
 
 def _cite(rng: random.Random, works: list[dict[str, Any]]) -> None:

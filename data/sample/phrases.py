@@ -33,7 +33,16 @@ FIELDS = {
     "x-ray": Field(
         "chest radiographs",
         ("pneumonia detection", "pleural effusion detection", "tuberculosis screening"),
-        ("CheXpert", "ChestX-ray14", "VinDr-CXR", "PadChest", "RSNA Pneumonia", "COVIDx"),
+        (
+            "JSRT",
+            "IU X-Ray",
+            "CheXpert",
+            "ChestX-ray14",
+            "VinDr-CXR",
+            "PadChest",
+            "RSNA Pneumonia",
+            "COVIDx",
+        ),
         ("CheXpert", "MIMIC-CXR", "ChestX-ray14", "PadChest"),
         (
             ("CheXzero", ("MIMIC-CXR",)),
@@ -44,7 +53,7 @@ FIELDS = {
     "mammography": Field(
         "mammograms",
         ("breast cancer detection", "breast density assessment", "mass classification"),
-        ("CBIS-DDSM", "INbreast", "VinDr-Mammo", "CMMD"),
+        ("DDSM", "CBIS-DDSM", "INbreast", "VinDr-Mammo", "CMMD"),
         ("DDSM", "OPTIMAM"),
         (),
         _CANCER,
@@ -68,7 +77,7 @@ FIELDS = {
     "ultrasound": Field(
         "ultrasound images",
         ("breast lesion classification", "fetal plane recognition", "thyroid nodule segmentation"),
-        ("BUSI", "BUS-BRA", "HC18", "TN3K", "CAMUS", "FETAL_PLANES_DB"),
+        ("DDTI", "UDIAT", "BUSI", "BUS-BRA", "HC18", "TN3K", "CAMUS", "FETAL_PLANES_DB"),
         ("EchoNet-Dynamic",),
         (("USFM", ("3M-US",)),),
         _RADIOLOGY,
@@ -76,7 +85,7 @@ FIELDS = {
     "pathology": Field(
         "histopathology slides",
         ("metastasis detection", "tissue type classification", "Gleason grading"),
-        ("CAMELYON16", "PatchCamelyon", "BreaKHis", "NCT-CRC-HE-100K", "PANDA", "BACH"),
+        ("GlaS", "CAMELYON16", "PatchCamelyon", "BreaKHis", "NCT-CRC-HE-100K", "PANDA", "BACH"),
         ("TCGA", "PanNuke"),
         (
             ("CTransPath", ("TCGA", "PAIP")),
@@ -97,7 +106,7 @@ FIELDS = {
     "oct": Field(
         "optical coherence tomography scans",
         ("macular oedema grading", "drusen detection"),
-        ("OCT2017", "RETOUCH", "OCTA-500"),
+        ("Duke DME", "OCT2017", "RETOUCH", "OCTA-500"),
         ("OCT2017",),
         (("RETFound", ("MEH-MIDAS",)),),
         _RETINA,
@@ -105,7 +114,7 @@ FIELDS = {
     "dermoscopy": Field(
         "dermoscopic images",
         ("melanoma recognition", "skin lesion segmentation", "pigmented lesion triage"),
-        ("HAM10000", "ISIC", "PH2", "Derm7pt", "BCN20000"),
+        ("PH2", "Dermofit", "HAM10000", "ISIC", "Derm7pt", "BCN20000"),
         ("ISIC", "HAM10000"),
         (),
         ("T10392", "Cutaneous Melanoma Detection and Management"),
@@ -121,33 +130,82 @@ FIELDS = {
     "microscopy": Field(
         "microscopy images",
         ("nucleus segmentation", "white blood cell classification", "malaria screening"),
-        ("Data Science Bowl 2018", "LIVECell", "NIH Malaria", "BCCD"),
+        (
+            "ALL-IDB",
+            "Cell Tracking Challenge",
+            "Data Science Bowl 2018",
+            "LIVECell",
+            "NIH Malaria",
+            "BCCD",
+        ),
         ("LIVECell",),
         (("Cellpose", ("Cellpose dataset",)),),
         ("T12874", "Digital Imaging for Blood Diseases"),
     ),
 }
 
-BACKBONES = ("ResNet-50", "VGG16", "DenseNet-121", "Inception-v3", "EfficientNet-B4", "ResNet-18")
+BACKBONES = (
+    "AlexNet",
+    "VGG16",
+    "GoogLeNet",
+    "ResNet-50",
+    "ResNet-18",
+    "Inception-v3",
+    "DenseNet-121",
+    "EfficientNet-B4",
+)
 LATE_BACKBONES = ("ViT-B/16", "Swin Transformer", "ConvNeXt", "EfficientNetV2")
 FOUNDATION = (
-    (2021, "CLIP", ("WIT-400M",)),
-    (2022, "Stable Diffusion", ("LAION-5B",)),
-    (2023, "SAM", ("SA-1B",)),
-    (2023, "BiomedCLIP", ("PMC-15M",)),
-    (2023, "DINOv2", ("LVD-142M",)),
-    (2024, "MedSAM", ("SA-1B",)),
-    (2025, "DINOv3", ("LVD-1689M",)),
+    ("CLIP", ("WIT-400M",)),
+    ("Stable Diffusion", ("LAION-5B",)),
+    ("SAM", ("SA-1B",)),
+    ("BiomedCLIP", ("PMC-15M",)),
+    ("DINOv2", ("LVD-142M",)),
+    ("MedSAM", ("SA-1B",)),
+    ("DINOv3", ("LVD-1689M",)),
 )
 GENERAL_SOURCES = ("COCO", "Places", "PASCAL VOC", "iNaturalist", "CIFAR-10")
 ADAPTATIONS = {
-    "x-ray": ("CheXpert", "ChestX-ray14"),
-    "ct": ("LiTS", "BTCV"),
-    "mri": ("BraTS", "FeTS"),
-    "pathology": ("CAMELYON16", "BreaKHis"),
-    "fundus": ("REFUGE", "Drishti-GS"),
-    "dermoscopy": ("HAM10000", "Derm7pt"),
-    "endoscopy": ("CVC-ClinicDB", "ETIS-LaribPolypDB"),
+    "x-ray": (("CheXpert", "ChestX-ray14"), ("MIMIC-CXR", "PadChest")),
+    "mammography": (("DDSM", "INbreast"),),
+    "ct": (("LiTS", "BTCV"), ("LIDC-IDRI", "LUNA16")),
+    "mri": (("BraTS", "FeTS"), ("ADNI", "OASIS-3")),
+    "pathology": (("CAMELYON16", "BreaKHis"), ("CAMELYON16", "PatchCamelyon")),
+    "fundus": (("DRIVE", "STARE"), ("REFUGE", "Drishti-GS"), ("EyePACS", "MESSIDOR-2")),
+    "dermoscopy": (("HAM10000", "Derm7pt"), ("ISIC", "PH2")),
+    "endoscopy": (("CVC-ClinicDB", "ETIS-LaribPolypDB"), ("Kvasir-SEG", "CVC-ClinicDB")),
+}
+# No invented paper uses what was not public in its year; what is missing here was by 2015.
+FIRST_YEAR = {
+    **dict.fromkeys(("BreaKHis", "CAMELYON16", "ISIC", "LUNA16"), 2016),
+    **dict.fromkeys(("ResNet-50", "ResNet-18", "Inception-v3"), 2016),
+    **dict.fromkeys(("BCCD", "CBIS-DDSM", "ChestX-ray14", "DenseNet-121", "LiTS"), 2017),
+    **dict.fromkeys(("Places", "RETOUCH", "UDIAT", "iNaturalist"), 2017),
+    **dict.fromkeys(("BACH", "Data Science Bowl 2018", "DeepLesion", "HAM10000"), 2018),
+    **dict.fromkeys(("HC18", "IDRiD", "NCT-CRC-HE-100K", "NIH Malaria", "OCT2017"), 2018),
+    **dict.fromkeys(("PatchCamelyon", "REFUGE", "RSNA Pneumonia", "fastMRI"), 2018),
+    **dict.fromkeys(("APTOS 2019", "BCN20000", "CAMUS", "CheXpert", "Derm7pt", "KiTS"), 2019),
+    **dict.fromkeys(("MIMIC-CXR", "ODIR-5K", "OASIS-3", "MedicalNet", "Models Genesis"), 2019),
+    **dict.fromkeys(("BUSI", "COVIDx", "EchoNet-Dynamic", "EfficientNet-B4", "OPTIMAM"), 2020),
+    **dict.fromkeys(("FETAL_PLANES_DB", "HyperKvasir", "Kvasir-SEG", "OCTA-500"), 2020),
+    **dict.fromkeys(("PANDA", "PadChest", "PanNuke"), 2020),
+    **dict.fromkeys(("CLIP", "CMMD", "Cellpose", "FeTS", "LIVECell", "TN3K", "ViT-B/16"), 2021),
+    **dict.fromkeys(("EfficientNetV2", "ImageNet-21k", "Swin Transformer"), 2021),
+    **dict.fromkeys(("CTransPath", "CheXzero", "ConvNeXt", "ISLES", "RadImageNet"), 2022),
+    **dict.fromkeys(("Stable Diffusion", "VinDr-CXR"), 2022),
+    **dict.fromkeys(("BUS-BRA", "BiomedCLIP", "DINOv2", "EndoViT", "PLIP", "RETFound"), 2023),
+    **dict.fromkeys(("SAM", "TotalSegmentator", "VinDr-Mammo"), 2023),
+    **dict.fromkeys(("CT-CLIP", "CT-RATE", "MedSAM", "Prov-GigaPath", "RAD-DINO"), 2024),
+    **dict.fromkeys(("UNI", "USFM"), 2024),
+    **dict.fromkeys(("DINOv3",), 2025),
+}
+# Words of later years: a sentence or title with one of them is not drawn before.
+LATE_WORDS = {
+    "contrastive": 2020,
+    "self-distillation": 2021,
+    "transformer": 2021,
+    "masked": 2022,
+    "image-report": 2021,
 }
 
 BACKGROUND = (
@@ -334,10 +392,10 @@ CLOSING = (
 )
 TITLES = (
     "{Adjective} {approach} for {task} in {images}",
-    "{Approach} for {task}: a {adjective} study",
+    "{Approach} for {task}: {a} {adjective} study",
     "Towards {adjective} {task} with {approach}",
     "{Task} from {images} by {adjective} {approach}",
-    "How {adjective} is {approach} for {task}?",
+    "On {adjective} {approach} for {task}",
     "{Adjective} {task} in {images} through {approach}",
 )
 ADJECTIVES = (
@@ -364,7 +422,7 @@ APPROACHES = {
     "foundation": ("foundation models", "parameter-efficient tuning", "prompt learning"),
     "self-supervised": ("self-supervised learning", "contrastive pre-training", "masked modelling"),
     "adaptation": ("domain adaptation", "unsupervised adaptation", "domain alignment"),
-    "compared": ("pre-training", "the choice of source data", "transfer"),
+    "compared": ("pre-training", "source selection", "transfer learning"),
     "scratch": ("compact networks", "convolutional networks", "dense prediction"),
     "none": ("statistical modelling", "radiomics", "variational methods", "reader studies"),
     "mention": ("semi-supervised learning", "neural architecture search", "graph reasoning"),
@@ -429,10 +487,145 @@ GIVEN_NAMES = (
     "Vera",
     "Wen",
 )
+PUBLISHED = "This version adds an external validation at {n} hospitals."
+INSTITUTIONS = (
+    "Example University",
+    "Sample Medical Centre",
+    "Invented Institute of Technology",
+    "Fictional University Hospital",
+    "Institute for Illustrative Imaging",
+)
+# What is wrong with real texts: a pattern, and what stands in its place.
+WARTS = (
+    (r" (and|with|for|of|on|in) ", r" \1&amp;nbsp;"),
+    (r" (from|on|in|of) ", r" <i>\1</i> "),
+    (r" (and|with|for|in) ", " \u2013 \\1 "),
+    (r"^(\w+)", r"&lt;i&gt;\1&lt;/i&gt;"),
+    (r"fi", "\ufb01"),
+    (r"([a-z])-([a-z])", "\\1\u2011\\2"),
+    (r"$", " Training emitted 3 kg of CO<sub>2</sub> &amp; took &lt; 2 days."),
+)
+TITLE_WARTS = ("<b>{}</b>", "Methods &amp; data: {}", "{} &lt;i&gt;in silico&lt;/i&gt;")
+
+
+class Foreign(NamedTuple):
+    """A paper in another language: its kind of imaging, words, and what they say."""
+
+    language: str
+    modality: str
+    title: str
+    text: str
+    source: str | None = None
+    implied: bool = False
+    from_scratch: bool = False
+
+
 OTHER_LANGUAGES = (
-    ("de", "Erkennung von Lungenentzündung", "Wir untersuchen ein vortrainiertes ResNet-50."),
-    ("fr", "Détection de la pneumonie", "Nous évaluons un réseau pré-entraîné sur ImageNet."),
-    ("es", "Detección de melanoma", "Evaluamos una red preentrenada con ImageNet."),
-    ("pt", "Classificação de lesões", "Avaliamos uma rede treinada do zero."),
-    ("zh", "肺结节检测", "我们使用在 ImageNet 上预训练的网络。"),
+    Foreign(
+        "de",
+        "x-ray",
+        "Erkennung von Lungenentzündung",
+        "Wir untersuchen ein vortrainiertes ResNet-50. Die Ergebnisse sind stabil.",
+        "ImageNet",
+        True,
+    ),
+    Foreign(
+        "de",
+        "dermoscopy",
+        "Melanome im Auflichtbild",
+        "Das Netz wurde auf ImageNet vortrainiert und danach angepasst.",
+        "ImageNet",
+    ),
+    Foreign(
+        "de",
+        "oct",
+        "Makulaödeme in der Kohärenztomografie",
+        "Alle Netze werden von Grund auf trainiert.",
+        from_scratch=True,
+    ),
+    Foreign(
+        "fr",
+        "x-ray",
+        "Détection de la pneumonie",
+        "Nous évaluons un réseau pré-entraîné sur ImageNet. Le gain est modeste.",
+        "ImageNet",
+    ),
+    Foreign(
+        "fr",
+        "mammography",
+        "Densité mammaire et apprentissage",
+        "Un réseau VGG16 pré-entraîné sert d'extracteur de caractéristiques.",
+        "ImageNet",
+        True,
+    ),
+    Foreign(
+        "fr",
+        "fundus",
+        "Dépistage de la rétinopathie",
+        "Le modèle est entraîné sans pré-entraînement, à partir de poids aléatoires.",
+        from_scratch=True,
+    ),
+    Foreign(
+        "es",
+        "dermoscopy",
+        "Detección de melanoma",
+        "Evaluamos una red preentrenada con ImageNet. El código es público.",
+        "ImageNet",
+    ),
+    Foreign(
+        "es",
+        "ultrasound",
+        "Nódulos tiroideos en ecografía",
+        "Una red DenseNet-121 preentrenada se ajusta con pocas imágenes.",
+        "ImageNet",
+        True,
+    ),
+    Foreign(
+        "es",
+        "ct",
+        "Lesiones hepáticas en tomografía",
+        "Comparamos métodos clásicos de segmentación sin aprendizaje.",
+    ),
+    Foreign(
+        "pt",
+        "pathology",
+        "Classificação de lesões",
+        "Avaliamos uma rede treinada do zero. Os resultados variam entre centros.",
+        from_scratch=True,
+    ),
+    Foreign(
+        "pt",
+        "endoscopy",
+        "Pólipos em colonoscopia",
+        "O codificador foi pré-treinado no ImageNet e ajustado depois.",
+        "ImageNet",
+    ),
+    Foreign(
+        "pt",
+        "microscopy",
+        "Contagem de células do sangue",
+        "Um modelo estatístico simples basta para a contagem.",
+    ),
+    Foreign(
+        "zh",
+        "ct",
+        "肺结节检测",
+        "我们使用在 ImageNet 上预训练的网络。 结果稳定。",
+        "ImageNet",
+    ),
+    Foreign(
+        "zh",
+        "fundus",
+        "眼底图像分级",
+        "本文采用预训练的 ResNet-50 提取特征。",
+        "ImageNet",
+        True,
+    ),
+    Foreign(
+        "zh",
+        "mri",
+        "脑肿瘤分割",
+        "网络从头训练， 不使用外部数据。",
+        from_scratch=True,
+    ),
 )

@@ -36,13 +36,18 @@ def test_it_has_600_works_of_each_year_from_2015_to_2026(works: list[dict[str, A
 def test_every_wart_is_there(works: list[dict[str, Any]]) -> None:
     texts = [json.dumps(work, ensure_ascii=False) for work in works]
     assert sum(work["abstract_inverted_index"] is None for work in works) >= 20
-    for wart in ("&amp;", "<i>", "<b>", "\u2013"):
+    for wart in ("&amp;", "&lt;i&gt;", "<i>", "<b>", "<sub>", "\u2013", "\u2011", "\ufb01"):
         assert any(wart in text for text in texts), wart
     assert {work["language"] for work in works} >= {"en", "de", "fr", "es", "zh"}
     assert sum(work["is_retracted"] for work in works) == 2
     assert any(work["title"] is None for work in works)
     assert any(work["doi"] is None for work in works)
     assert any(not work["authorships"] for work in works)
+    assert any(
+        work["authorships"] and not any(person["countries"] for person in work["authorships"])
+        for work in works
+    )
+    assert {"editorial", "dataset"} <= {work["type"] for work in works}
     assert any(work["primary_location"] is None for work in works)
 
 
@@ -51,6 +56,15 @@ def test_some_preprints_have_a_published_version(works: list[dict[str, Any]]) ->
     twins = {title for title, count in titles.items() if title and count == 2}
     kinds = {title: {work["type"] for work in works if work["title"] == title} for title in twins}
     assert sum(kind == {"preprint", "article"} for kind in kinds.values()) >= 5
+
+
+def test_no_abstract_stands_twice(works: list[dict[str, Any]]) -> None:
+    abstracts = Counter(
+        json.dumps(work["abstract_inverted_index"], sort_keys=True)
+        for work in works
+        if work["abstract_inverted_index"]
+    )
+    assert abstracts.most_common(1)[0][1] == 1
 
 
 def test_positions_of_an_abstract_are_whole(works: list[dict[str, Any]]) -> None:
@@ -64,6 +78,7 @@ def test_no_text_has_a_gap_left(works: list[dict[str, Any]]) -> None:
         words = " ".join(work["abstract_inverted_index"] or {}) + (work["title"] or "")
         assert "{" not in words
         assert "}" not in words
+        assert "TODO" not in words
 
 
 def test_truth_speaks_of_every_work_in_catalogue_ids(
@@ -72,3 +87,31 @@ def test_truth_speaks_of_every_work_in_catalogue_ids(
     assert [said["id"] for said in truth] == [work["id"].rsplit("/", 1)[1] for work in works]
     known = load().datasets
     assert {use["dataset"] for said in truth for use in said["uses"]} <= set(known)
+
+
+def test_no_paper_uses_a_dataset_of_a_later_year(
+    works: list[dict[str, Any]], truth: list[dict[str, Any]]
+) -> None:
+    known = load().datasets  # dated by their papers, which follow the data by up to two years
+    for work, said in zip(works, truth, strict=True):
+        for use in said["uses"]:
+            first = known[use["dataset"]].year
+            assert first is None or first <= work["publication_year"] + 2, (work["id"], use)
+
+
+def test_a_missing_abstract_says_nothing(
+    works: list[dict[str, Any]], truth: list[dict[str, Any]]
+) -> None:
+    for work, said in zip(works, truth, strict=True):
+        if work["abstract_inverted_index"] is None:
+            assert said == {"id": said["id"], "uses": [], "from_scratch": False}
+
+
+def test_named_uses_stand_in_the_text(
+    works: list[dict[str, Any]], truth: list[dict[str, Any]]
+) -> None:
+    for work, said in zip(works, truth, strict=True):
+        places = (work["abstract_inverted_index"] or {}).items()
+        text = " ".join(word for _, word in sorted((p, word) for word, ps in places for p in ps))
+        for use in said["uses"]:
+            assert use["implied"] or use["dataset"] in text, (work["id"], use)
