@@ -1,0 +1,1 @@
+"""The survey on screen. Open `dashboard/app.py` first."""

@@ -1,0 +1,61 @@
+"""Papers with their datasets and the words that show them."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from dashboard import survey
+from dashboard.evidence import badge, heading, marked
+from data.records import ROLES
+
+_SIZE = 10
+
+path = survey.directory()
+at = survey.stamp(path)
+
+st.title("Papers")
+datasets, first_year, last_year = survey.choices(path, at)
+if not last_year:
+    st.info("No annotated papers yet: `cats mine`, then `cats annotate`.")
+    st.stop()
+columns = st.columns([3, 2, 1])
+words = columns[0].text_input("Words in title or abstract", key="words", bind="query-params")
+dataset = columns[1].selectbox("Dataset", ["", *datasets], key="dataset", bind="query-params")
+role = columns[2].selectbox("Role", ["", *ROLES], key="role", bind="query-params")
+years = (first_year, last_year)
+if first_year < last_year:
+    years = st.slider("Years", first_year, last_year, years, key="years")
+
+
+def _found(page: int) -> tuple[list[dict[str, object]], int]:
+    frame = survey.papers(
+        path,
+        at,
+        words=words.strip(),
+        dataset=dataset or "",
+        role=role or "",
+        years=years,
+        page=page,
+        size=_SIZE,
+    )
+    rows = frame.to_dict(orient="records")
+    return [{str(k): v for k, v in row.items()} for row in rows], int(frame["found"].max() or 0)
+
+
+_, n_found = _found(0) if len(_found(0)[0]) else ([], 0)
+st.caption(f"{n_found:,} papers")
+n_pages = max(1, -(-n_found // _SIZE))
+page = int(st.number_input("Page", 1, n_pages, 1, key="page")) if n_pages > 1 else 1
+for row in _found(page - 1)[0] if n_found else []:
+    known = survey.paper(path, at, str(row["id"]))
+    with st.container(border=True):
+        pieces = [heading(known["work"])]
+        pieces.append("".join(badge(claim) for claim in known["claims"]))
+        for passage in known["passages"]:
+            if passage["section"] != "title" or passage["spans"]:
+                label = html.escape(passage["section"])
+                text = marked(passage["text"], passage["spans"])
+                pieces.append(f'<span class="faint">{label}</span> {text}')
+        st.html('<div class="cats">' + "<br>".join(filter(None, pieces)) + "</div>")
