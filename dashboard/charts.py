@@ -45,6 +45,7 @@ def over_years(frame: pd.DataFrame, *, title: str, sample: bool) -> go.Figure:
         figure.add_scatter(
             x=[*used["group"], *used["group"][::-1]],
             y=[*used["high"], *used["low"][::-1]],
+            mode="lines",
             fill="toself",
             fillcolor=colour,
             opacity=0.12,
