@@ -93,7 +93,8 @@ def load(path: Path) -> Protocol:
             f"{'' if fault['type'] != 'extra_forbidden' else ' (' + _allowed(fault['loc']) + ')'}"
             for fault in e.errors()
         ]
-        line = _line_of(text, e.errors()[0]["loc"])
+        lines = [_line_of(text, fault["loc"]) for fault in e.errors()]
+        line = next((line for line in lines if line is not None), None)
         raise InputError("; ".join(faults), path=path, line=line) from e
 
 

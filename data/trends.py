@@ -40,8 +40,9 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> tuple[float, 
     centre = share + z * z / (2 * n)
     half = z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
     scale = 1 + z * z / n
-    # Rounding may step over the end of the range by one unit in the last place.
-    return max(0.0, (centre - half) / scale), min(1.0, (centre + half) / scale)
+    # At the ends the bound is exact, and rounding must not step over it.
+    low = 0.0 if successes == 0 else (centre - half) / scale
+    return low, 1.0 if successes == n else (centre + half) / scale
 
 
 @cache
