@@ -267,7 +267,8 @@ def _lines(path: Path) -> Iterator[str]:
         is_gzip = file.read(2) == b"\x1f\x8b"
     with path.open("rb") as file:
         unpacked = gzip.GzipFile(fileobj=file) if is_gzip else file
-        yield from io.TextIOWrapper(unpacked, encoding="utf-8")
+        with io.TextIOWrapper(unpacked, encoding="utf-8") as lines:
+            yield from lines
 
 
 def _records_of(lines: Iterator[str]) -> Iterator[_Record]:

@@ -125,6 +125,7 @@ def _query(name: str, works: Works, *, costs_search: bool = False) -> Query:
 _ID = re.compile(r"(?:https?://(?:api\.)?openalex\.org/(?:\w+/)?)?([A-Z]\d+)", re.IGNORECASE)
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
+_LARGEST = 10**12
 _LONGEST = 60  # characters of a value that an error quotes
 
 
@@ -154,6 +155,7 @@ def plain_text(value: str) -> str | None:
     Entities are undone twice, since some sources escape them twice ("&amp;lt;").
     """
     text = html.unescape(html.unescape(value))
+    text = text.encode("utf-8", "ignore").decode()  # half a surrogate pair is no character
     text = unicodedata.normalize("NFC", _TAG.sub("", text))
     return re.sub(r"\s+", " ", text).strip() or None
 
@@ -235,6 +237,8 @@ def _whole(value: object, name: str) -> int | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} is {_short(value)}, expected a whole number")
+    if abs(value) > _LARGEST:
+        raise ValueError(f"{name} is {value}, which is no count")
     return value
 
 

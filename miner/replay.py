@@ -50,6 +50,7 @@ FAULTS: Mapping[str, str] = {
 }
 _THIRD = 3
 _SLOW_S = 0.2
+_POLL_S = 0.02  # how soon the server sees that it is to stop
 
 
 class _RefusalError(Exception):
@@ -413,7 +414,7 @@ def serve(
         server = ThreadingHTTPServer(("127.0.0.1", port), handler)
     except OSError as e:
         raise InputError(f"port {port} cannot be had ({e.strerror}); give another") from e
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True)
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", library

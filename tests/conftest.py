@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is slow, not wrong; and a failure must come again when it is looked into.
+settings.register_profile("cats", deadline=None, derandomize=True, database=None)
+settings.load_profile("cats")
 
 _SHARED = Path(__file__).resolve().parents[2] / "shared"
 

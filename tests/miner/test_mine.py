@@ -1,0 +1,225 @@
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import NOW, PROTOCOL, survey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.corpus import Corpus
+from data.errors import InputError, NetworkError
+from data.protocol import load
+from data.settings import Settings
+from miner.mine import Mined, mine, mine_file, read_records
+from miner.pages import Pages
+from miner.replay import serve
+
+N_WORKS = 730  # eight pages
+
+
+def records(n: int = N_WORKS) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": f"https://openalex.org/W{number}",
+            "title": f"Paper {number}",
+            "publication_year": 2015 + number % 10,
+            "publication_date": f"{2015 + number % 10}-{1 + number % 12:02d}-01",
+            "type": "article",
+            "language": "en",
+            "topics": [{"id": "https://openalex.org/T1"}],
+            "abstract_inverted_index": {"Text": [0]} if number % 7 else None,
+        }
+        for number in range(1, n + 1)
+    ]
+
+
+def mined(corpus: Corpus, url: str, **options: Any) -> Mined:
+    settings = Settings(openalex_url=url, tries=2, read_timeout_s=5)
+    with Pages(settings, sleep=lambda s: None, rng=random.Random(1)) as pages:
+        return mine(
+            corpus,
+            load(corpus.path / "protocol.toml"),
+            pages,
+            server="replay",
+            clock=lambda: NOW,
+            **options,
+        )
+
+
+def ids(corpus: Corpus) -> list[str]:
+    return [work.id for work in corpus.works()]
+
+
+def test_every_work_is_mined_once_with_raw_pages_and_hits(tmp_path: Path) -> None:
+    corpus = survey(tmp_path)
+    seen: list[tuple[int, int | None]] = []
+    with serve(records()) as (url, _):
+        result = mined(corpus, url, progress=lambda *args: seen.append(args))
+    assert len(ids(corpus)) == len(set(ids(corpus))) == N_WORKS
+    assert result == Mined(N_WORKS, N_WORKS // 7, 0, N_WORKS)
+    assert seen[-1] == (N_WORKS, N_WORKS)
+    raw = [json.loads(gzip.decompress(p.read_bytes())) for p in (tmp_path / "raw").iterdir()]
+    assert sum(len(page["results"]) for page in raw) == N_WORKS
+    with corpus.journal() as journal:
+        assert journal.table("hits").num_rows == N_WORKS
+        left = journal.table("screened").to_pylist()
+    assert {row["reason"] for row in left if not row["included"]} == {"no abstract"}
+
+
+def test_a_stopped_run_continues_where_it_was(tmp_path: Path) -> None:
+    corpus = survey(tmp_path)
+    with serve(records(), faults=["429-budget"]) as (url, first), pytest.raises(NetworkError):
+        mined(corpus, url)
+    assert len(ids(corpus)) == 200
+    with serve(records()) as (url, second):
+        mined(corpus, url)
+    assert len(ids(corpus)) == N_WORKS
+    assert len(first.requests) + len(second.requests) == 3 + 7  # one was refused
+
+
+def test_a_bad_record_is_set_aside_and_the_rest_goes_on(tmp_path: Path) -> None:
+    corpus = survey(tmp_path)
+    with serve(records(), faults=["bad-record"]) as (url, _):
+        result = mined(corpus, url)
+    assert (result.works, result.rejects) == (N_WORKS - 8, 8)
+    lines = [
+        json.loads(line)
+        for path in (tmp_path / "rejects").iterdir()
+        for line in path.read_text().splitlines()
+    ]
+    assert len(lines) == 8
+    assert "publication_year is 'soon'" in lines[0]["reason"]
+    assert lines[0]["record"]["id"].startswith("https://openalex.org/W")
+
+
+@pytest.mark.parametrize("kill_after_s", [0.9, 1.3, 1.7])
+def test_kill_while_mining_loses_and_doubles_nothing(tmp_path: Path, kill_after_s: float) -> None:
+    corpus = survey(tmp_path)
+    command = [sys.executable, "-m", "cats", "mine", "-C", str(tmp_path)]
+    with serve(records(), faults=["slow"]) as (url, library):
+        environment = os.environ | {"CATS_OPENALEX_URL": url}
+        child = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        while not library.requests:  # only count time from the first request on
+            time.sleep(0.01)
+        time.sleep(kill_after_s - 0.8)
+        os.kill(child.pid, signal.SIGKILL)
+        assert child.wait() == -signal.SIGKILL
+        before = len(ids(corpus))
+        assert before < N_WORKS
+        subprocess.run(command, env=environment, check=True, stderr=subprocess.DEVNULL)
+    assert len(ids(corpus)) == N_WORKS
+    with corpus.connect() as db:
+        ((rows,),) = db.sql("SELECT count(*) FROM all_works").fetchall()
+    assert rows == N_WORKS  # the part in hand was written again under its own name
+
+
+def test_the_key_is_stored_nowhere(tmp_path: Path) -> None:
+    corpus = survey(tmp_path)
+    with serve(records(50)) as (url, library):
+        environment = os.environ | {"CATS_OPENALEX_URL": url, "OPENALEX_API_KEY": "sesame"}
+        command = [sys.executable, "-m", "cats", "mine", "-C", str(corpus.path)]
+        done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert all(request.has_key for request in library.requests)
+    assert "sesame" not in done.stdout + done.stderr
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or b"sesame" not in path.read_bytes()
+
+
+# --- files ------------------------------------------------------------------------------------
+
+
+def file_mined(corpus: Corpus, path: Path, *, days: int = 0) -> Mined:
+    protocol = load(corpus.path / "protocol.toml")
+    return mine_file(corpus, protocol, path, clock=lambda: NOW + timedelta(days))
+
+
+def jsonl(values: list[Any]) -> str:
+    return "".join(json.dumps(value) + "\n" for value in values)
+
+
+FORMS = {
+    "lines": jsonl(records(5)),
+    "lines without end": jsonl(records(5)).rstrip(),
+    "list": json.dumps(records(5)),
+    "pretty list": json.dumps(records(5), indent=2),
+    "page": json.dumps({"meta": {}, "results": records(5)}),
+    "pages as lines": jsonl([{"results": records(5)[:2]}, {"results": records(5)[2:]}]),
+    "blank lines": "\n\n" + jsonl(records(5)) + "\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("packed", [False, True])
+def test_every_form_of_a_file_is_read(tmp_path: Path, form: str, packed: bool) -> None:
+    corpus, path = survey(tmp_path / "s"), tmp_path / "works.json"
+    body = FORMS[form].encode()
+    path.write_bytes(gzip.compress(body) if packed else body)
+    assert file_mined(corpus, path).works == 5
+    assert ids(corpus) == ["W1", "W2", "W3", "W4", "W5"]
+
+
+def test_the_same_file_twice_leaves_what_once_leaves(tmp_path: Path) -> None:
+    corpus, path = survey(tmp_path / "s"), tmp_path / "works.jsonl"
+    path.write_text(jsonl(records(9)))
+    for days in (0, 1):
+        file_mined(corpus, path, days=days)
+    assert len(list((corpus.path / "works").iterdir())) == 1
+    assert len(ids(corpus)) == 9
+
+
+def test_bad_lines_are_kept_with_their_place(tmp_path: Path) -> None:
+    corpus, path = survey(tmp_path / "s"), tmp_path / "works.jsonl"
+    path.write_text(jsonl(records(2)) + '{"id": \n' + jsonl([{"id": "X"}, 7]))
+    assert file_mined(corpus, path) == Mined(2, 0, 3, None)
+    (rejects,) = (corpus.path / "rejects").iterdir()
+    places = [json.loads(line)["at"] for line in rejects.read_text().splitlines()]
+    assert places == ["line 3", "line 4", "line 5"]
+
+
+def test_what_a_broken_gz_holds_is_kept(tmp_path: Path) -> None:
+    corpus, path = survey(tmp_path / "s"), tmp_path / "works.jsonl.gz"
+    rng = random.Random(1)
+    noisy = [{**r, "title": str(rng.random())} for r in records(3000)]
+    packed = gzip.compress(jsonl(noisy).encode())
+    path.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(InputError, match=r"damaged after \d+ records"):
+        file_mined(corpus, path)
+    assert 500 < len(ids(corpus)) < 3000
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [(b"", "no works"), (b"\n \n", "no works"), (b"\xff\xfe{", "not UTF-8"), (b"[]", "no works")],
+)
+def test_a_file_without_works_says_so(tmp_path: Path, body: bytes, said: str) -> None:
+    path = tmp_path / "works.jsonl"
+    path.write_bytes(body)
+    with pytest.raises(InputError, match=said):
+        file_mined(survey(tmp_path / "s"), path)
+    with pytest.raises(InputError, match="cannot be read"):
+        file_mined(Corpus(tmp_path / "s"), tmp_path / "none")
+
+
+@given(st.lists(st.dictionaries(st.text(), st.none() | st.integers() | st.text()), min_size=2))
+def test_lines_of_json_come_back_in_order(
+    tmp_path_factory: pytest.TempPathFactory, values: list[dict[str, Any]]
+) -> None:
+    path = tmp_path_factory.mktemp("h") / "f.jsonl"
+    path.write_text(jsonl([{"n": n, **value} for n, value in enumerate(values)]))
+    found: Iterator[Any] = (value for _, value in read_records(path))
+    assert [set(value) - {"n"} for value in found] == [set(v) - {"n"} for v in values]
+
+
+def test_real_works_can_be_mined(tmp_path: Path, shared: Path) -> None:
+    corpus = Corpus.create(tmp_path / "s", protocol=PROTOCOL)
+    assert file_mined(corpus, shared / "corpus" / "works.jsonl.gz").rejects == 0
