@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ Doc.set_extension("names", default=None)  # list[Name], set by cats_names
 Doc.set_extension("findings", default=None)  # list[_Finding], set by cats_roles and cats_implied
 
 _BATCH = 256
+_GENERAL = frozenset({"natural", "texture", "face", "document", "video", "satellite"})
 # A target that only the default rule speaks for gives way to a surer source of the same name.
 _FIRM = 0.7
 
@@ -118,34 +120,48 @@ class _Implied:
         return doc
 
 
-@Language.component("cats_roles")
-def cats_roles(doc: Doc) -> Doc:
-    """Read the role of every named dataset, sentence by sentence, into `doc._.findings`."""
-    doc._.findings = []
-    in_title = doc._.passage.section == "title"
-    for start, end, names in _sentences(doc):
+class _Roles:
+    """Pipeline component `cats_roles`: the role of every named dataset, sentence by sentence."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._datasets = catalogue.datasets
+
+    def __call__(self, doc: Doc) -> Doc:
+        doc._.findings = [
+            finding
+            for start, end, names in _sentences(doc)
+            for group in grouped(names, doc.text)
+            for finding in self._read(doc, start, end, names, group)
+        ]
+        return doc
+
+    def _read(
+        self, doc: Doc, start: int, end: int, names: Sequence[Name], group: Sequence[Name]
+    ) -> Iterator[_Finding]:
+        marked = dict.fromkeys(group[1:], "") | {group[0]: "DD"}
+        rewritten = template(doc.text, start, end, _marks(names, marked, group=group))
+        readings = read_role(
+            doc.text[start:end],
+            rewritten,
+            in_title=doc._.passage.section == "title",
+            is_general=all(self._datasets[name.id].domain in _GENERAL for name in group),
+        )
         models = [name for name in names if name.kind == "model"]
-        for group in grouped(names, doc.text):
-            marked = dict.fromkeys(group[1:], "") | {group[0]: "DD"}
-            rewritten = template(doc.text, start, end, _marks(names, marked, group=group))
-            for reading in read_role(doc.text[start:end], rewritten, in_title=in_title):
-                is_source = reading.role == "source"
-                for name in group:
-                    nearest = min(models, key=lambda m: abs(m.start - name.start), default=None)
-                    doc._.findings.append(
-                        _Finding(
-                            name.id,
-                            reading,
-                            False,
-                            name.start,
-                            name.end,
-                            doc.text[start:end].strip(),
-                            doc._.passage,
-                            nearest.id if nearest and is_source else None,
-                            read_strategy(rewritten) if is_source else None,
-                        )
-                    )
-    return doc
+        for reading in readings:
+            is_source = reading.role == "source"
+            for name in group:
+                nearest = min(models, key=lambda m: abs(m.start - name.start), default=None)
+                yield _Finding(
+                    name.id,
+                    reading,
+                    False,
+                    name.start,
+                    name.end,
+                    doc.text[start:end].strip(),
+                    doc._.passage,
+                    nearest.id if nearest and is_source else None,
+                    read_strategy(rewritten) if is_source else None,
+                )
 
 
 def _sentences(doc: Doc) -> Iterator[tuple[int, int, list[Name]]]:
@@ -176,11 +192,17 @@ def _make_names(nlp: Language, name: str, datasets: str | None, models: str | No
     return _Names(_catalogue(datasets, models))
 
 
+@Language.factory("cats_roles", default_config={"datasets": None, "models": None})
+def _make_roles(nlp: Language, name: str, datasets: str | None, models: str | None) -> _Roles:
+    return _Roles(_catalogue(datasets, models))
+
+
 @Language.factory("cats_implied", default_config={"datasets": None, "models": None})
 def _make_implied(nlp: Language, name: str, datasets: str | None, models: str | None) -> _Implied:
     return _Implied(_catalogue(datasets, models))
 
 
+@cache
 def _catalogue(datasets: str | None, models: str | None) -> Catalogue:
     return load(Path(datasets) if datasets else None, Path(models) if models else None)
 
@@ -201,7 +223,7 @@ class Annotator:
         self._nlp = spacy.blank("en")
         self._nlp.add_pipe("cats_sentences")
         self._nlp.add_pipe("cats_names", config=tables)
-        self._nlp.add_pipe("cats_roles")
+        self._nlp.add_pipe("cats_roles", config=tables)
         self._nlp.add_pipe("cats_implied", config=tables)
         facts = (datasets or DATASETS_CSV).read_bytes() + (models or MODELS_CSV).read_bytes()
         digest = hashlib.sha256(facts).hexdigest()[:8]

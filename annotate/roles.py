@@ -248,6 +248,12 @@ _TARGET_RULES = _rules(
 )
 _RULES = [*_DOMAIN_TARGET_RULES, *_SOURCE_RULES, *_TARGET_RULES]
 
+# "We fine-tune a pretrained ResNet on D": on D goes with fine-tune, not with pretrained.
+_PRETRAINED_THEN_TUNED_ON = re.compile(
+    r"(?:finetun|evaluat|test|adapt|appl|train|assess|validat)\w* (?:\w+ ){0,4}?pretrained "
+    rf"(?:\w+ ){{0,4}}?(?:MM|{_NETWORK})(?: (?:and|or) (?:MM|{_NETWORK}))* (?:on|to|for|using) "
+    rf"{_WORDS}DD"
+)
 _NEGATED = re.compile(
     r"(?:\b(?:without|no|not|instead of|rather than|unlike|avoid\w*|replac\w+|than|beyond"
     r"|independent of|free of|need for|requir\w+|rely(?:ing)? on|dependence on|in contrast to"
@@ -320,19 +326,26 @@ _OTHERS = re.compile(
 _LEFT_REACH = 140
 
 
-def read_role(sentence: str, rewritten: str, *, in_title: bool = False) -> list[Reading]:
+def read_role(
+    sentence: str, rewritten: str, *, in_title: bool = False, is_general: bool = False
+) -> list[Reading]:
     """The roles that a sentence gives the dataset group `DD`; at least one.
 
     Args:
         sentence: the words as they stand.
         rewritten: its `template`.
         in_title: titles name what a paper is about, so nothing there is background.
+        is_general: `DD` are photographs or the like, which decides where grammar does not:
+            "we fine-tune a pretrained ResNet on ImageNet" tells what it was pretrained on, the
+            same sentence with BraTS what it is fine-tuned on.
     """
     is_own = in_title or _OWN.search(rewritten) is not None
     is_background = not in_title and speaks_of_others(sentence, rewritten)
     exception = _exception(rewritten, is_own=is_own, in_title=in_title)
     if exception:
         return exception
+    if not is_general and not is_background and _PRETRAINED_THEN_TUNED_ON.search(rewritten):
+        return [Reading("target", "pretrained, then tuned on D", 0.8)]
     is_finetuned_to = _FINETUNED_ON.search(rewritten) is not None
     for rule in _RULES:
         if rule.role == "source" and is_finetuned_to:

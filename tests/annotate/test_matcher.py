@@ -1,0 +1,133 @@
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from annotate.matcher import Matcher
+from data.catalogue import load
+
+
+@pytest.fixture(scope="module")
+def matcher() -> Matcher:
+    return Matcher(load())
+
+
+def found(matcher: Matcher, text: str) -> list[tuple[str, str]]:
+    return [(text[name.start : name.end], name.id) for name in matcher.names(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "surface", "dataset"),
+    [
+        ("on ImageNet;", "ImageNet", "ImageNet"),
+        ("(ImageNet)", "ImageNet", "ImageNet"),
+        ("ImageNet]", "ImageNet", "ImageNet"),
+        ("Image-Net weights", "Image-Net", "ImageNet"),
+        ("IMAGENET weights", "IMAGENET", "ImageNet"),
+        ("ImageNet's classes", "ImageNet", "ImageNet"),
+        ("ImageNet\u2011pretrained", "ImageNet", "ImageNet"),
+        ("ILSVRC 2012 images", "ILSVRC 2012", "ImageNet"),
+        ("ImageNet-21k", "ImageNet-21k", "ImageNet-21k"),
+        ("ImageNet\u201121K", "ImageNet\u201121K", "ImageNet-21k"),
+        ("IN-21k weights", "IN-21k", "ImageNet-21k"),
+        ("Tiny ImageNet", "Tiny ImageNet", "Tiny ImageNet"),
+        ("RadImageNet", "RadImageNet", "RadImageNet"),
+        ("BraTS 2021 data", "BraTS 2021", "BraTS"),
+        ("BRATS'18 data", "BRATS'18", "BraTS"),
+        ("ISIC2018", "ISIC2018", "ISIC"),
+        ("NIH ChestX-ray14", "NIH ChestX-ray14", "ChestX-ray14"),
+        ("ChestX-\nray14", "ChestX-\nray14", "ChestX-ray14"),
+        ("CXR14", "CXR14", "ChestX-ray14"),
+        ("MIMIC-CXR-JPG", "MIMIC-CXR-JPG", "MIMIC-CXR"),
+        ("PatchCamelyon", "PatchCamelyon", "PatchCamelyon"),
+        ("CAMELYON16", "CAMELYON16", "CAMELYON16"),
+        ("Camelyon 17", "Camelyon 17", "CAMELYON17"),
+        ("the UK-Biobank", "UK-Biobank", "UK Biobank"),
+        ("MS-COCO", "MS-COCO", "COCO"),
+    ],
+)
+def test_spellings(matcher: Matcher, text: str, surface: str, dataset: str) -> None:
+    assert (surface, dataset) in found(matcher, text)
+    assert len(found(matcher, text)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "krizhevsky_imagenet",
+        "MyImageNetwork",
+        "deep lesion segmentation",
+        "Ultra-Fast MRI at night",
+        "brain tumor segmentation challenge of clinics",
+        "they drive to places and stare",
+        "Code: https://github.com/mlmed/torchxrayvision",
+        "the voc of words",
+        "Breast MRI",
+    ],
+)
+def test_what_only_looks_like_a_name(matcher: Matcher, text: str) -> None:
+    assert found(matcher, text) == []
+
+
+@pytest.mark.parametrize(
+    ("homonym", "context", "dataset"),
+    [
+        ("DRIVE", "retinal vessels", "DRIVE"),
+        ("ACDC", "cardiac MRI", "ACDC"),
+        ("REFUGE", "glaucoma", "REFUGE"),
+        ("CRAG", "colorectal glands", "CRAG"),
+        ("SAM", "a segmentation foundation model", "SAM"),
+    ],
+)
+def test_homonyms_need_their_context(
+    matcher: Matcher, homonym: str, context: str, dataset: str
+) -> None:
+    assert found(matcher, f"We use {homonym} for {context}.") == [(homonym, dataset)]
+    assert found(matcher, f"We use {homonym} for our walk.") == []
+
+
+def test_a_homonym_beside_a_word_for_data_is_settled(matcher: Matcher) -> None:
+    assert found(matcher, "on the DRIVE dataset") == [("DRIVE", "DRIVE")]
+
+
+def test_a_homonym_listed_beside_a_sure_name_is_settled(matcher: Matcher) -> None:
+    assert ("STARE", "STARE") in found(matcher, "on CHASE_DB1, STARE and others")
+
+
+def test_a_name_of_both_kinds_is_read_by_what_follows(matcher: Matcher) -> None:
+    (name,) = matcher.names("the TotalSegmentator dataset")
+    assert name.kind == "dataset"
+
+
+_PIECES = st.sampled_from(
+    [
+        "ImageNet",
+        "BraTS",
+        "21k",
+        " ",
+        "-",
+        "2021",
+        "'s",
+        "CLIP",
+        "the",
+        "\u2013",
+        "(",
+        "\n",
+        "ß",
+        "ﬁ",
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join))
+def test_names_lie_in_order_without_overlap(matcher: Matcher, text: str) -> None:
+    names = matcher.names(text)
+    assert all(0 <= name.start < name.end <= len(text) for name in names)
+    for one, other in itertools.pairwise(names):
+        assert one.end <= other.start or (one.start, one.end) == (other.start, other.end)
+
+
+@given(st.text())
+def test_any_text_can_be_read(matcher: Matcher, text: str) -> None:
+    matcher.names(text)

@@ -1,0 +1,100 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from builders import NOW, PROTOCOL, work
+
+import annotate.run
+from annotate.pipeline import Annotator
+from annotate.run import annotate_survey, text_hash
+from data.corpus import Corpus
+from data.records import Work, passages_of
+
+
+@pytest.fixture(scope="module")
+def annotator() -> Annotator:
+    return Annotator()
+
+
+@pytest.fixture
+def clock() -> Iterator[object]:
+    times = iter(NOW + timedelta(seconds=n) for n in range(10_000))
+    return lambda: next(times)  # type: ignore[return-value]
+
+
+def mined(path: Path, n: int, abstract: str = "We evaluate on BraTS.") -> Corpus:
+    corpus = Corpus.create(path, protocol=PROTOCOL)
+    corpus.append(Work, [work(f"W{k}", abstract=abstract) for k in range(n)], name="a")
+    return corpus
+
+
+def test_every_included_work_is_annotated_once(
+    tmp_path: Path, annotator: Annotator, clock: object
+) -> None:
+    corpus = mined(tmp_path, 5)
+    with corpus.journal() as journal:
+        journal.screen("protocol", [("W4", False, "retracted")], now=NOW)
+    assert annotate_survey(corpus, annotator, clock=clock) == (4, 4)  # type: ignore[arg-type]
+    assert annotate_survey(corpus, annotator, clock=clock) == (0, 0)  # type: ignore[arg-type]
+    assert {use.work_id for use in corpus.uses()} == {"W0", "W1", "W2", "W3"}
+
+
+def test_a_changed_text_is_annotated_again_and_the_old_uses_go(
+    tmp_path: Path, annotator: Annotator, clock: object
+) -> None:
+    corpus = mined(tmp_path, 2)
+    annotate_survey(corpus, annotator, clock=clock)  # type: ignore[arg-type]
+    later = work("W0", abstract="We evaluate on LiTS.", fetched_at=NOW + timedelta(days=1))
+    corpus.append(Work, [later], name="b")
+    assert annotate_survey(corpus, annotator, clock=clock)[0] == 1  # type: ignore[arg-type]
+    assert {(use.work_id, use.dataset) for use in corpus.uses()} == {
+        ("W0", "LiTS"),
+        ("W1", "BraTS"),
+    }
+
+
+def test_a_text_without_uses_counts_as_annotated(
+    tmp_path: Path, annotator: Annotator, clock: object
+) -> None:
+    corpus = mined(tmp_path, 3, abstract="Nothing here.")
+    assert annotate_survey(corpus, annotator, clock=clock) == (3, 0)  # type: ignore[arg-type]
+    assert annotate_survey(corpus, annotator, clock=clock) == (0, 0)  # type: ignore[arg-type]
+
+
+def test_a_stop_between_parts_costs_one_part(
+    tmp_path: Path, annotator: Annotator, clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(annotate.run, "_PART", 2)
+    corpus = mined(tmp_path, 6)
+
+    def stop(n: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        annotate_survey(corpus, annotator, clock=clock, progress=stop)  # type: ignore[arg-type]
+    assert annotate_survey(corpus, annotator, clock=clock)[0] == 4  # type: ignore[arg-type]
+    assert len(list(corpus.uses())) == 6
+
+
+def test_kill_while_annotating_doubles_nothing(tmp_path: Path) -> None:
+    corpus = mined(tmp_path, 9000)
+    command = [sys.executable, "-m", "cats", "annotate", "-C", str(tmp_path)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as child:
+        while not (tmp_path / "uses").is_dir():
+            time.sleep(0.01)
+        os.kill(child.pid, signal.SIGKILL)
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    uses = [use.work_id for use in corpus.uses()]
+    assert len(uses) == len(set(uses)) == 9000
+
+
+def test_the_hash_follows_every_passage() -> None:
+    one, other = passages_of(work(title="a", abstract="b")), passages_of(work(title="ab"))
+    assert text_hash(one) != text_hash(other)
+    assert text_hash(one) == text_hash(passages_of(work(title="a", abstract="b")))
