@@ -132,11 +132,12 @@ def _calibrate(network: torch.nn.Module, origin: Source, images: Images, size_px
     """Set running statistics of all batch norms to averages over some of the images."""
     import torch
 
+    network.eval()  # in training mode whole blocks drop out at random
     for layer in network.modules():
         if isinstance(layer, torch.nn.BatchNorm2d):
             layer.reset_running_stats()
             layer.momentum = None  # cumulative average
-    network.train()
+            layer.train()
     with torch.no_grad():
         for batch in _batches(origin, images[: _BATCH * _CALIBRATION_BATCHES], size_px):
             network.extract_features(batch)  # type: ignore[operator]
