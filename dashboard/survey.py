@@ -101,7 +101,7 @@ def choices(path: Path, at: str) -> tuple[list[str], int, int]:
 
 
 _PAPERS = """
-SELECT id, title, year, venue, doi, count(*) OVER () AS found FROM works
+SELECT id, count(*) OVER () AS found FROM works
 WHERE ($words = '' OR contains(lower(concat_ws(' ', title, abstract)), lower($words)))
   AND (year IS NULL OR year BETWEEN $first AND $last)
   AND (($dataset = '' AND $role = '') OR id IN (
@@ -122,10 +122,10 @@ def papers(
     years: tuple[int, int],
     page: int,
     size: int,
-) -> pd.DataFrame:
-    """One page of the papers that meet the filters ("" meets all), newest first.
+) -> tuple[list[str], int]:
+    """(ids on that page, how many in all) of the papers that meet the filters, newest first.
 
-    Returns: columns id, title, year, venue, doi, found (how many papers meet the filters).
+    A filter of "" meets all papers; pages count from 0.
     """
     claims, works = _tables(path, at)
     wanted = {"words": words, "dataset": dataset, "role": role, "size": size}
@@ -133,7 +133,8 @@ def papers(
     with duckdb.connect() as db:
         db.register("claims", claims)
         db.register("works", works)
-        return db.execute(_PAPERS, wanted | place).fetch_df()
+        rows = db.execute(_PAPERS, wanted | place).fetchall()
+    return [work_id for work_id, _ in rows], rows[0][1] if rows else 0
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

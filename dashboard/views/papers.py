@@ -29,8 +29,8 @@ if first_year < last_year:
     years = st.slider("Years", first_year, last_year, years, key="years")
 
 
-def _found(page: int) -> tuple[list[dict[str, object]], int]:
-    frame = survey.papers(
+def _found(page: int) -> tuple[list[str], int]:
+    return survey.papers(
         path,
         at,
         words=words.strip(),
@@ -40,16 +40,16 @@ def _found(page: int) -> tuple[list[dict[str, object]], int]:
         page=page,
         size=_SIZE,
     )
-    rows = frame.to_dict(orient="records")
-    return [{str(k): v for k, v in row.items()} for row in rows], int(frame["found"].max() or 0)
 
 
-_, n_found = _found(0) if len(_found(0)[0]) else ([], 0)
+ids, n_found = _found(0)
 st.caption(f"{n_found:,} papers")
-n_pages = max(1, -(-n_found // _SIZE))
-page = int(st.number_input("Page", 1, n_pages, 1, key="page")) if n_pages > 1 else 1
-for row in _found(page - 1)[0] if n_found else []:
-    known = survey.paper(path, at, str(row["id"]))
+n_pages = -(-n_found // _SIZE)
+if n_pages > 1:
+    page = st.number_input(f"Page, of {n_pages:,}", 1, n_pages, 1, key="page")
+    ids, _ = _found(page - 1)
+for work_id in ids:
+    known = survey.paper(path, at, work_id)
     with st.container(border=True):
         pieces = [heading(known["work"])]
         pieces.append("".join(badge(claim) for claim in known["claims"]))
