@@ -101,16 +101,19 @@ _NETWORK = (
     r"(?:models?|networks?|encoders?|cnns?|convnets?|vits?|transformers?|detectors?)"
 )
 _TO = r"(?:to|onto|into|towards?)"
+# Verbs after which "on D" tells where a result was had, not what was learned from.
+_RESULT = (
+    r"(?:show|gain|improv|outperform|achiev|reach|yield|result|perform|increas|obtain|help|benefit"
+    r"|boost|attain)"
+)
+_TARGET_CUE = (
+    r"(?:finetun|evaluat|test(?:ed|ing)\b|adapt(?:ed|ing)|transferr|appl(?:y|ied)\b|validat"
+    rf"|{_RESULT})"
+)
 # Words of one clause that lead up to a name, without a cue of another role.
-_WORDS = (
-    r"(?:(?!XX\b|and then|then\b|finetun|evaluat|test(?:ed|ing)\b|adapt|transferr|validat"
-    r"|appl(?:y|ied)\b)[\w%.'/]+,? ){0,6}?"
-)
+_WORDS = rf"(?:(?!XX\b|and then|then\b|\w*{_TARGET_CUE})[\w%.'/]+,? ){{0,6}}?"
 _NEAR = r"[^.;:]{0,70}?"  # a clause: no stronger stop
-_NO_TARGET_CUE = (
-    r"(?:(?!XX|finetun|evaluat|test(?:ed|ing)|adapt(?:ed|ing)|transferred|appl(?:y|ied)|validat)"
-    r"[^.;:]){0,90}?"
-)
+_NO_TARGET_CUE = rf"(?:(?!XX|{_TARGET_CUE})[^.;:]){{0,90}}?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,16 @@ _DOMAIN_TARGET_RULES = _rules(
 _SOURCE_RULES = _rules(
     "source",
     ("D-pretrained", 0.92, r"DD(?: \d*k?)? pretrain"),
-    ("pretrained D model", 0.92, rf"pretrain\w* (?:\w+ )?DD {_NETWORK}"),
+    (
+        "pretrained D model",
+        0.92,
+        rf"pretrain\w* (?:\w+ )?DD {_NETWORK}|pretrain\w* DD(?: and| then|,|$|\.)",
+    ),
+    (
+        "D-based transfer",
+        0.85,
+        r"DD (?:based |derived |learned )?(?:transfer|knowledge|representations?)\b",
+    ),
     (
         "pretrained on D",
         0.93,
@@ -153,7 +165,7 @@ _SOURCE_RULES = _rules(
     (
         "weights from D",
         0.85,
-        rf"{_WEIGHTS} (?:\w+ ){{0,3}}(?:from|of|learn\w+ (?:on|from)|trained on"
+        rf"{_WEIGHTS} (?:(?!for\b|extract)\w+ ){{0,3}}(?:from|of|learn\w+ (?:on|from)|trained on"
         r"|obtained (?:on|from)) (?:the )?(?:\w+ )?DD",
     ),
     (
@@ -199,7 +211,8 @@ _SOURCE_RULES = _rules(
     (
         "teacher trained on D",
         0.75,
-        rf"(?:teacher|extractor|features?|encoder|backbone){_NEAR} trained (?:on|with|using) "
+        r"(?:teacher|extractor|features?|encoder|backbone)(?:(?!XX|pretrain)[^.;:]){0,70}? "
+        r"trained (?:on|with|using) "
         r"(?:the )?(?:\w+ ){0,2}DD",
     ),
     (
@@ -287,7 +300,7 @@ _BOTH = re.compile(
 _FINETUNED_ON = re.compile(
     r"(?:finetun|evaluat|test|validat|transferr?|adapt)\w*"
     r"(?:(?!pretrain|initializ|weights|from)[^.;:]){0,40}? (?:on|to|onto|for|using|in) "
-    r"(?:(?:the|a|an|\w+) ){0,3}DD(?! pretrain| \w+ pretrain| weights| checkpoint)"
+    r"(?:(?!XX)\w+ ){0,3}DD(?! pretrain| \w+ pretrain| weights| checkpoint| initializ)"
 )
 
 _CUES: dict[Cue, re.Pattern[str]] = {

@@ -59,6 +59,8 @@ MENTION = {("ImageNet", "mention", False)}
         "We compare networks with and without ImageNet pre-training.",
         "Our features come from a frozen network trained on ImageNet.",
         "ImageNet serves as the source domain of our study.",
+        "ImageNet-based transfer learning is applied.",
+        "All networks were pre-trained (ImageNet) and then fine-tuned.",
     ],
 )
 def test_sources(uses: Callable[..., Uses], text: str) -> None:
@@ -117,6 +119,27 @@ def test_mentions(uses: Callable[..., Uses], text: str) -> None:
         ),
         ("We fine-tune a pretrained ResNet-50 on ImageNet.", {("ImageNet", "source", False)}),
         ("We use a pretrained ResNet-50 on ImageNet.", {("ImageNet", "source", False)}),
+        (
+            "SimCLR pre-training on CheXpert and fine-tuning on ChestX-ray14 outperformed ImageNet "
+            "initialization.",
+            {
+                ("CheXpert", "source", False),
+                ("ChestX-ray14", "target", False),
+                ("ImageNet", "source", False),
+            },
+        ),
+        (
+            "ImageNet-trained CNNs were used as fixed feature extractors for mammograms of DDSM.",
+            {("ImageNet", "source", False), ("DDSM", "target", False)},
+        ),
+        (
+            "A U-Net with an encoder pre-trained on ImageNet was trained on Kvasir-SEG.",
+            {("ImageNet", "source", False), ("Kvasir-SEG", "target", False)},
+        ),
+        (
+            "Experiments with a ViT pretrained with DINOv2 show gains on CAMELYON16.",
+            {("LVD-142M", "source", True), ("CAMELYON16", "target", False)},
+        ),
         (
             "Pre-training on TCGA improves results on BreaKHis.",
             {("TCGA", "source", False), ("BreaKHis", "target", False)},
