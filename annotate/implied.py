@@ -39,7 +39,11 @@ _OWN_TRAINING = re.compile(
     r"|from scratch"
 )
 _NAMED_SET = re.compile(
-    rf"NN[^.;]{{0,50}}trained on {_W}{{0,4}}XX|pretrain\w* on {_W}{{0,3}}XX|XX pretrain"
+    rf"NN[^.;]{{0,50}}\b(?:pre)?trained on {_W}{{0,4}}XX|pretrain\w* on {_W}{{0,3}}XX|XX pretrain"
+)
+# "A pretrained NN was trained on XX": XX is what it was tuned on, its own training set is unnamed.
+_TRAINED_FURTHER = re.compile(
+    rf"pretrained {_W}{{0,3}}?NN[^.;]{{0,60}}\b(?:is|was|are|were|then) {_W}{{0,2}}?trained on"
 )
 _NOT_USED = re.compile(
     r"NN (?:style|like|inspired|type|loss|objective|framework|paper)"
@@ -86,7 +90,8 @@ def implication(
         transfers: the paper says elsewhere that it uses transfer learning or pretrained models.
         is_background: the sentence speaks of what others did.
     """
-    if is_background or _NAMED_SET.search(rewritten) or _NOT_USED.search(rewritten):
+    is_named = _NAMED_SET.search(rewritten) and not _TRAINED_FURTHER.search(rewritten)
+    if is_background or is_named or _NOT_USED.search(rewritten):
         return None
     if model.kind == "pretrained":
         reason = _pretrained(rewritten, in_title=in_title)

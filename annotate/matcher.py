@@ -120,8 +120,8 @@ class Matcher:
         for index, start, end in self._scan.find_matches_as_indexes(squeezed, overlapping=True):
             for alias in self._aliases[self._keys[index]]:
                 name = _fitted(text, places, start, end, alias)
-                if name is not None:
-                    found.setdefault(name, alias)
+                if name is not None and len(key(alias.name)) > _length(found.get(name)):
+                    found[name] = alias
         candidates = _longest(found)
         surroundings = (context if context is not None else text).casefold()
         sure = {name for name, alias in candidates.items() if not alias.is_ambiguous}
@@ -204,11 +204,15 @@ def _longest(found: Mapping[Name, _Alias]) -> dict[Name, _Alias]:
     kept: dict[Name, _Alias] = {}
     taken: list[Name] = []
     # At one place the longer alias first: "ImageNet-21k" is itself, no subset of ImageNet.
-    for name in sorted(found, key=lambda n: (n.start - n.end, n.start, -len(key(found[n].name)))):
+    for name in sorted(found, key=lambda n: (n.start - n.end, n.start, -_length(found[n]))):
         if all(_beside(name, other) for other in taken):
             kept[name] = found[name]
             taken.append(name)
     return kept
+
+
+def _length(alias: _Alias | None) -> int:
+    return 0 if alias is None else len(key(alias.name))
 
 
 def _beside(name: Name, other: Name) -> bool:

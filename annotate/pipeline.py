@@ -24,6 +24,7 @@ from annotate.roles import (
     BACKGROUND,
     Reading,
     grouped,
+    is_review,
     read_role,
     read_strategy,
     says_from_scratch,
@@ -270,10 +271,13 @@ class Annotator:
     def _uses(
         self, work_id: str, run: str, findings: Sequence[_Finding], docs: Sequence[Doc]
     ) -> Iterator[Use]:
+        if any(_is_review(doc) for doc in docs):
+            findings = [_as_mention(finding) for finding in findings if not finding.implied]
         kept = _weighed(findings)
         if not any(_names_source(finding) for finding in kept) and _studies_transfer(docs):
             kept = [_promoted(finding) for finding in kept]
-        if not any(finding.reading.role == "source" for finding in kept):
+        has_source = any(finding.reading.role == "source" for finding in kept)
+        if not has_source and not any(_is_review(doc) for doc in docs):
             kept += _unnamed(docs)
         order = {id(doc._.passage): place for place, doc in enumerate(docs)}
         kept.sort(key=lambda f: (order[id(f.passage)], f.start, f.dataset, f.reading.role))
@@ -327,6 +331,14 @@ def _weighed(findings: Sequence[_Finding]) -> list[_Finding]:
         return not (is_weak and "source" in own)
 
     return [finding for finding in best.values() if stands(finding)]
+
+
+def _is_review(doc: Doc) -> bool:
+    return doc._.passage.section == "title" and is_review(doc.text)
+
+
+def _as_mention(finding: _Finding) -> _Finding:
+    return replace(finding, reading=Reading("mention", "review", 0.8))
 
 
 def _names_source(finding: _Finding) -> bool:

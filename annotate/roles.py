@@ -93,9 +93,8 @@ def _plain(piece: str) -> str:
 
 BACKGROUND = "background: "  # prefix of a rule read in a sentence that speaks of others
 
-_WEIGHTS = (
-    r"(?:weights?|checkpoints?|initializations?|init|features?|backbones?|embeddings?|parameters)"
-)
+_STORED = r"(?:weights?|checkpoints?|initializations?|init|backbones?|parameters)"
+_WEIGHTS = rf"(?:{_STORED}|features?|embeddings?)"
 _NETWORK = (
     r"(?:(?:classification|recognition|deep|convolutional|image|vision|supervised|base) )*"
     r"(?:models?|networks?|encoders?|cnns?|convnets?|vits?|transformers?|detectors?)"
@@ -114,6 +113,11 @@ _TARGET_CUE = (
 _WORDS = rf"(?:(?!XX\b|and then|then\b|\w*{_TARGET_CUE})[\w%.'/]+,? ){{0,6}}?"
 _NEAR = r"[^.;:]{0,70}?"  # a clause: no stronger stop
 _NO_TARGET_CUE = rf"(?:(?!XX|{_TARGET_CUE})[^.;:]){{0,90}}?"
+# "pretrained models for X on D", "a pretrained ResNet is retrained on D": on D is not pretrained's.
+_ADJECTIVE = (
+    r"(?:MM|models?|networks?|encoders?|cnns?|backbones?|vits?|transformers?|detectors?)[, ]+"
+    r"(?:for|to|is|are|was|were|can|could|will|has|have|in)\b"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +139,11 @@ _DOMAIN_TARGET_RULES = _rules(
         0.85,
         rf"(?:transfer|adapt|finetun|generali[sz])\w*{_NEAR}from (?:the )?[^.;:]{{0,50}}? {_TO} "
         r"(?:(?:the|a|unlabell?ed|target|domain|\w+) ){0,4}DD",
+    ),
+    (
+        "transfer: X to D",
+        0.75,
+        r"(?:transfer|adapt)\w*[^.]{0,80}XX (?:images? )?to (?:(?!XX)\w+ ){0,3}DD",
     ),
     (
         "target domain D",
@@ -159,14 +168,21 @@ _SOURCE_RULES = _rules(
     (
         "pretrained on D",
         0.93,
-        rf"pretrain\w*{_NO_TARGET_CUE} (?:on|with|using|from|over|in|for|via|by) {_WORDS}DD",
+        rf"(?:pretrain(?!ed)\w*{_NO_TARGET_CUE}"
+        rf"|pretrained(?:(?!XX|{_TARGET_CUE}|{_ADJECTIVE})[^.;:]){{0,90}}?) "
+        rf"(?:on|with|using|from|over|in|for|via|by) {_WORDS}DD",
     ),
-    ("initialised from D", 0.88, rf"initializ\w*{_NEAR}(?:from|with|by|on|using){_NEAR}DD"),
+    (
+        "initialised from D",
+        0.88,
+        rf"initializ\w*{_NO_TARGET_CUE} (?:from|with|by|on|using) {_NO_TARGET_CUE}DD",
+    ),
     (
         "weights from D",
         0.85,
-        rf"{_WEIGHTS} (?:(?!for\b|extract)\w+ ){{0,3}}(?:from|of|learn\w+ (?:on|from)|trained on"
-        r"|obtained (?:on|from)) (?:the )?(?:\w+ )?DD",
+        rf"{_STORED} (?:(?!for\b)\w+ ){{0,3}}(?:from|of|obtained (?:on|from)) (?:the )?(?:\w+ )?DD"
+        # Features "from D" may be those of its images; learned on it they are not.
+        rf"|{_WEIGHTS} (?:\w+ ){{0,3}}(?:learn\w+ (?:on|from)|trained on) (?:the )?(?:\w+ )?DD",
     ),
     (
         "source domain D",
@@ -186,7 +202,7 @@ _SOURCE_RULES = _rules(
         "transfer from D",
         0.88,
         r"(?:transfer|knowledge|distill|representations? learn)\w*(?: \w+){0,6} from (?:the )?"
-        r"(?:\w+ ){0,3}DD",
+        rf"(?:\w+ ){{0,3}}DD|transferr?\w* from (?:\w+ ){{0,4}}(?:pre)?trained on {_WORDS}DD",
     ),
     (
         "self-supervised on D",
@@ -224,7 +240,14 @@ _SOURCE_RULES = _rules(
     (
         "D for pretraining",
         0.85,
-        rf"DD{_NEAR}(?:for|to|as|in|during|used in) (?:the |our |a )?(?:\w+ ){{0,2}}pretrain",
+        r"DD(?:(?!XX)[^.;:]){0,70}? (?:for|to|as|in|during|used in) (?:the |our |a )?"
+        r"(?:(?!XX)\w+ ){0,2}pretrain"
+        r"|\bfor (?:the |our )?(?:\w+ )?pretraining,? (?:(?:we|the|our|use[ds]?|using) ){0,4}DD",
+    ),
+    (
+        "transfer: D to X",
+        0.75,
+        r"(?:transfer|adapt)\w*[^.]{0,80}DD (?:images? )?to (?:(?!XX)\w+ ){0,3}XX",
     ),
     (
         "pretraining: D",
@@ -415,6 +438,20 @@ def _by_nearest_cue(rewritten: str, *, is_own: bool, is_background: bool) -> Rea
     if any(pattern.search(rewritten[place:]) for pattern in _CUES.values()):
         return Reading("target", "cue after", 0.62)
     return Reading("target", "no cue", 0.5)
+
+
+_REVIEW = re.compile(
+    r"\b(?:(?:systematic|scoping|literature|comprehensive|narrative|critical|brief|short|recent"
+    r"|umbrella) (?:\w+ )?review|(?:a|mini)[\s\-]review|review of|: review|survey (?:of|on)"
+    r"|a survey|overview of|an overview|meta[\s\-]analysis|bibliometric)\b",
+    re.IGNORECASE,
+)
+_MEASURED = re.compile(r"benchmark|experiment|empirical|evaluation", re.IGNORECASE)
+
+
+def is_review(title: str) -> bool:
+    """Whether a title announces a review, which has no experiments of its own to name data for."""
+    return _REVIEW.search(title) is not None and _MEASURED.search(title) is None
 
 
 # --- beside the role --------------------------------------------------------------------------

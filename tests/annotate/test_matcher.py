@@ -45,6 +45,7 @@ def found(matcher: Matcher, text: str) -> list[tuple[str, str]]:
         ("Camelyon 17", "Camelyon 17", "CAMELYON17"),
         ("the UK-Biobank", "UK-Biobank", "UK Biobank"),
         ("MS-COCO", "MS-COCO", "COCO"),
+        ("tested on FLARE22", "FLARE22", "FLARE"),
     ],
 )
 def test_spellings(matcher: Matcher, text: str, surface: str, dataset: str) -> None:

@@ -117,6 +117,14 @@ def test_mentions(uses: Callable[..., Uses], text: str) -> None:
             "We fine-tune a pretrained ResNet-50 on BraTS.",
             {("ImageNet", "source", True), ("BraTS", "target", False)},
         ),
+        (
+            "A pre-trained Inception-v3 model is retrained on the BreakHis dataset.",
+            {("ImageNet", "source", True), ("BreaKHis", "target", False)},
+        ),
+        (
+            "A pretrained VGG16 was trained on BreakHis.",
+            {("ImageNet", "source", True), ("BreaKHis", "target", False)},
+        ),
         ("We fine-tune a pretrained ResNet-50 on ImageNet.", {("ImageNet", "source", False)}),
         ("We use a pretrained ResNet-50 on ImageNet.", {("ImageNet", "source", False)}),
         (
@@ -139,6 +147,36 @@ def test_mentions(uses: Callable[..., Uses], text: str) -> None:
         (
             "Experiments with a ViT pretrained with DINOv2 show gains on CAMELYON16.",
             {("LVD-142M", "source", True), ("CAMELYON16", "target", False)},
+        ),
+        (
+            "Weights from RadImageNet were used to initialize a DenseNet-121 for detection in the "
+            "TBX11K dataset.",
+            {("RadImageNet", "source", False), ("TBX11K", "target", False)},
+        ),
+        (
+            "UNI, a foundation model, extracts features from TCGA-LUAD slides.",
+            {("Mass-100K", "source", True), ("TCGA", "target", False)},
+        ),
+        (
+            "Cross-domain transfer is studied: natural images (ImageNet) to radiographs (TBX11K).",
+            {("ImageNet", "source", False), ("TBX11K", "target", False)},
+        ),
+        (
+            "We used pre-trained models (VGG19, DenseNet201) for classification of tumors on the "
+            "Br35H dataset.",
+            {("ImageNet", "source", True), ("Br35H", "target", False)},
+        ),
+        (
+            "For pretraining, we use CheXpert and PadChest; for evaluation, VinDr-CXR.",
+            {
+                ("CheXpert", "source", False),
+                ("PadChest", "source", False),
+                ("VinDr-CXR", "target", False),
+            },
+        ),
+        (
+            "We train networks from scratch on BraTS and compare them to ImageNet-pretrained ones.",
+            {("BraTS", "target", False), ("ImageNet", "source", False)},
         ),
         (
             "Pre-training on TCGA improves results on BreaKHis.",
@@ -209,6 +247,14 @@ def test_weights_of_unnamed_origin_have_a_name_of_their_own(uses: Callable[..., 
 )
 def test_from_scratch(annotator: Annotator, text: str, wanted: bool) -> None:
     assert annotation(annotator, text).from_scratch is wanted
+
+
+def test_a_review_uses_nothing_itself(uses: Callable[..., Uses]) -> None:
+    text = "Most of the papers fine-tune a pretrained ResNet-50; 80% used ImageNet."
+    assert uses(text, "Transfer learning in radiology: a systematic review") == MENTION
+    assert ("ImageNet", "source", False) in uses(
+        "We pre-train on ImageNet.", "A survey of transfer, with experiments"
+    )
 
 
 def test_papers_come_back_in_order_also_empty_ones(annotator: Annotator) -> None:
