@@ -36,8 +36,8 @@ _OWN_TRAINING = re.compile(
     rf"|pretrained {_W}{{0,3}}NN {_W}{{0,2}}on {_OWN_DATA}"
     rf"|(?:(?:pre)?train\w*|learn\w*) {_W}{{0,4}}?(?:using|with|via|by|through) {_W}{{0,3}}?"
     r"NN (?:on|over)"
-    r"|from scratch"
 )
+_SCRATCH = re.compile(r"NN[^.;,]{0,50}from scratch|from scratch[^.;,]{0,30}NN")
 _NAMED_SET = re.compile(
     rf"NN[^.;]{{0,50}}\b(?:pre)?trained on {_W}{{0,4}}XX|pretrain\w* on {_W}{{0,3}}XX|XX pretrain"
 )
@@ -126,6 +126,8 @@ def _backbone(rewritten: str, *, transfers: bool) -> tuple[str, float] | None:
         return None
     if _READY.search(rewritten):
         return "I1: pretrained backbone", 0.85
+    if _SCRATCH.search(rewritten):
+        return None
     if _TRANSFERRED.search(rewritten):
         return "I1: transferred backbone", 0.7
     return ("I1: backbone of a paper that transfers", 0.5) if transfers else None

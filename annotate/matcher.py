@@ -124,12 +124,14 @@ class Matcher:
                     found[name] = alias
         candidates = _longest(found)
         surroundings = (context if context is not None else text).casefold()
-        sure = {name for name, alias in candidates.items() if not alias.is_ambiguous}
-        kept = {
-            name
-            for name, alias in candidates.items()
-            if name in sure or _settled(text, name, alias, surroundings, sure)
-        }
+        kept = {name for name, alias in candidates.items() if not alias.is_ambiguous}
+        # Twice, since a homonym that is settled settles the one listed beside it.
+        for _ in range(2):
+            kept |= {
+                name
+                for name, alias in candidates.items()
+                if name not in kept and _settled(text, name, alias, surroundings, kept)
+            }
         return sorted(_one_kind(kept, text), key=lambda name: name.start)
 
 

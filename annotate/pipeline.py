@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -42,6 +43,7 @@ Doc.set_extension("names", default=None)  # list[Name], set by cats_names
 Doc.set_extension("findings", default=None)  # list[_Finding], set by cats_roles and cats_implied
 
 _BATCH = 256
+_TRAINED_ON = re.compile(r"trained (?:on|with|using) (?:\w+ ){0,4}?DD")
 _GENERAL = frozenset({"natural", "texture", "face", "document", "video", "satellite"})
 # A target that only the default rule speaks for gives way to a surer source of the same name.
 _FIRM = 0.7
@@ -126,6 +128,7 @@ class _Roles:
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._datasets = catalogue.datasets
+        self._models = catalogue.models
 
     def __call__(self, doc: Doc) -> Doc:
         doc._.findings = [
@@ -148,6 +151,10 @@ class _Roles:
             is_general=all(self._datasets[name.id].domain in _GENERAL for name in group),
         )
         models = [name for name in names if name.kind == "model"]
+        if _TRAINED_ON.search(rewritten) and any(
+            group[0].id in self._models[model.id].datasets for model in models
+        ):
+            readings = [_own_set(reading) for reading in readings]
         for reading in readings:
             is_source = reading.role == "source"
             for name in group:
@@ -163,6 +170,13 @@ class _Roles:
                     nearest.id if nearest and is_source else None,
                     read_strategy(rewritten) if is_source else None,
                 )
+
+
+def _own_set(reading: Reading) -> Reading:
+    """ "SAM was trained on SA-1B": where model and dataset belong together, a target is none."""
+    if reading.role != "target":
+        return reading
+    return Reading("source", "the model's own training set", 0.7)
 
 
 def _sentences(doc: Doc) -> Iterator[tuple[int, int, list[Name]]]:

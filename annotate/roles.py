@@ -214,14 +214,16 @@ _SOURCE_RULES = _rules(
     (
         "trained on D, used",
         0.85,
-        r"trained on (?:the )?(?:\w+ ){0,2}DD(?: \w+){0,4} (?:is|are|was|were|be) "
+        rf"trained on {_WORDS}DD(?: \w+){{0,4}} (?:is|are|was|were|be) "
         r"(?:then |further |directly |subsequently )?"
-        r"(?:used|employed|adopted|appl|transfer|finetun|adapt)",
+        r"(?:used|employed|adopted|appl|transfer|finetun|adapt)"
+        rf"|trained on {_WORDS}DD as (?:a |an |the |our )?"
+        r"(?:starting|initial|backbone|feature|encoder|extractor|teacher)",
     ),
     (
         "trained on D, fine-tuned",
         0.82,
-        rf"trained (?:on|with|using) (?:the )?(?:\w+ ){{0,2}}DD{_NEAR}"
+        rf"trained (?:on|with|using) {_WORDS}DD{_NEAR}"
         rf"(?:and|then|before|followed by){_NEAR}(?:finetun|adapt|transfer)\w*(?! on (?:the )?DD)",
     ),
     (

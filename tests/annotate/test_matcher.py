@@ -96,6 +96,10 @@ def test_a_homonym_listed_beside_a_sure_name_is_settled(matcher: Matcher) -> Non
     assert ("STARE", "STARE") in found(matcher, "on CHASE_DB1, STARE and others")
 
 
+def test_a_settled_homonym_settles_its_neighbour(matcher: Matcher) -> None:
+    assert [one for one, _ in found(matcher, "on Synapse and ACDC datasets")] == ["Synapse", "ACDC"]
+
+
 def test_a_name_of_both_kinds_is_read_by_what_follows(matcher: Matcher) -> None:
     (name,) = matcher.names("the TotalSegmentator dataset")
     assert name.kind == "dataset"

@@ -118,6 +118,18 @@ def test_mentions(uses: Callable[..., Uses], text: str) -> None:
             {("ImageNet", "source", True), ("BraTS", "target", False)},
         ),
         (
+            "SAM was trained on SA-1B. We adapt it to liver masks in LiTS.",
+            {("SA-1B", "source", False), ("LiTS", "target", False)},
+        ),
+        (
+            "A deep model is trained on CT images from LUNA16 and fine-tuned on LiTS.",
+            {("LUNA16", "source", False), ("LiTS", "target", False)},
+        ),
+        (
+            "We compare the pretrained networks VGG19 and ResNet-50 with one trained from scratch.",
+            {("ImageNet", "source", True)},
+        ),
+        (
             "A pre-trained Inception-v3 model is retrained on the BreakHis dataset.",
             {("ImageNet", "source", True), ("BreaKHis", "target", False)},
         ),
