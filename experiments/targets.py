@@ -43,11 +43,6 @@ class Target:
     test: Split
     n_leaked: int
 
-    @property
-    def n_classes(self) -> int:
-        """How many classes the training images have."""
-        return len(np.unique(self.train.labels))
-
 
 def read(path: Path) -> Target:
     """The target in an `.npz` with `train_images`, `train_labels`, `val_...`, `test_...`.
