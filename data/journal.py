@@ -34,8 +34,9 @@ CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT,
     settings TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS checkpoints (
-    run TEXT NOT NULL, query TEXT NOT NULL, cursor TEXT, pages INTEGER NOT NULL,
-    works INTEGER NOT NULL, expected INTEGER, at TEXT NOT NULL, PRIMARY KEY (run, query));
+    run TEXT NOT NULL, query TEXT NOT NULL, slice TEXT NOT NULL, cursor TEXT,
+    pages INTEGER NOT NULL, works INTEGER NOT NULL, expected INTEGER, at TEXT NOT NULL,
+    PRIMARY KEY (run, query, slice));
 CREATE TABLE IF NOT EXISTS hits (
     work_id TEXT NOT NULL, query TEXT NOT NULL, run TEXT NOT NULL,
     PRIMARY KEY (work_id, query)) WITHOUT ROWID;
@@ -57,13 +58,16 @@ PRAGMA user_version = {_LAYOUT};
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far a query of a mining run has come; `cursor` is None when it is done.
+    """How far a slice of a query of a mining run has come; `cursor` is None when it is done.
 
-    `expected` is the count that the server gave with the last page, or None.
+    Args:
+        slice: dates of publication, `2020-01-01..2020-12-31`; "" for all of the query.
+        expected: the count that the server gave with the last page, or None.
     """
 
     run: str
     query: str
+    slice: str
     cursor: str | None
     pages: int
     works: int
@@ -155,14 +159,20 @@ class Journal:
         ).fetchone()
         return None if row[0] is None else datetime.fromisoformat(row[0])
 
-    def checkpoint(self, run: str, query: str) -> Checkpoint | None:
-        """Where that query of that run stands, or None if no page of it is safe yet."""
-        row = self._db.execute(
-            "SELECT run, query, cursor, pages, works, expected FROM checkpoints "
-            "WHERE run = ? AND query = ?",
-            (run, query),
-        ).fetchone()
-        return None if row is None else Checkpoint(*row)
+    def checkpoints(self, run: str) -> list[Checkpoint]:
+        """All checkpoints of a run, in the order in which they were first set."""
+        rows = self._db.execute(
+            "SELECT run, query, slice, cursor, pages, works, expected FROM checkpoints "
+            "WHERE run = ? ORDER BY rowid",
+            (run,),
+        )
+        return [Checkpoint(*row) for row in rows]
+
+    def plan(self, checkpoints: Iterable[Checkpoint], *, now: datetime) -> None:
+        """Set the first checkpoints of a run, all or none, so that a resumed run has the same."""
+        with self.transaction():
+            for checkpoint in checkpoints:
+                self._move(checkpoint, now)
 
     def page_done(self, checkpoint: Checkpoint, work_ids: Sequence[str], *, now: datetime) -> None:
         """Move the checkpoint and note which works the query hit, in one transaction.
@@ -174,10 +184,17 @@ class Journal:
                 "INSERT OR IGNORE INTO hits VALUES (?, ?, ?)",
                 [(work_id, checkpoint.query, checkpoint.run) for work_id in work_ids],
             )
-            self._db.execute(
-                "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*dataclasses.astuple(checkpoint), now.isoformat()),
-            )
+            self._move(checkpoint, now)
+
+    def _move(self, at: Checkpoint, now: datetime) -> None:
+        # Not INSERT OR REPLACE, which would move the row to the end of the order.
+        self._db.execute(
+            "INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (run, query, slice) DO UPDATE SET cursor = excluded.cursor, "
+            "pages = excluded.pages, works = excluded.works, expected = excluded.expected, "
+            "at = excluded.at",
+            (*dataclasses.astuple(at), now.isoformat()),
+        )
 
     def screen(
         self, stage: str, outcomes: Iterable[tuple[str, bool, str]], *, now: datetime

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -55,27 +56,50 @@ def mine(
     again: Annotated[
         bool, typer.Option("--again", help="Ask a question anew that is answered already.")
     ] = False,
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="Stop before more US dollars than this are spent.")
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Requests a second at most.", show_default="10, 30 with a key"),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Slices fetched at once.")] = 8,
     as_json: AsJson = False,
 ) -> None:
     """Fetch the works that the protocol asks for; the same command continues a stopped run."""
     import dataclasses
 
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     from data.corpus import Corpus
 
     survey = Corpus(corpus)
     console = Console(stderr=True)
-    columns = [TextColumn("mining"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()]
+    columns = (
+        TextColumn("mining"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[speed]} {task.fields[money]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("mining", total=None)
+        task = bar.add_task("mining", total=None, speed="", money="")
 
-        def progress(works: int, expected: int | None) -> None:
-            bar.update(task, completed=works, total=expected)
+        def progress(works: int, expected: int | None, money: str = "") -> None:
+            per_s = bar.tasks[0].speed
+            speed = f"{per_s:,.0f} works/s" if per_s else ""
+            bar.update(task, completed=works, total=expected, speed=speed, money=money)
 
         if source is None:
-            mined = _mine_server(survey, again=again, progress=progress)
+            limits = (budget, rate, workers)
+            mined = _mine_server(survey, again=again, limits=limits, progress=progress)
         else:
             mined = _mine_file(survey, source, progress=progress)
     if as_json:
@@ -90,7 +114,14 @@ def mine(
         )
 
 
-def _mine_server(survey: Corpus, *, again: bool, progress: object) -> Mined:
+def _mine_server(
+    survey: Corpus,
+    *,
+    again: bool,
+    limits: tuple[float | None, float | None, int],
+    progress: Callable[[int, int | None, str], None],
+) -> Mined:
+    """Ask the server, within (budget in US dollars, requests a second, slices at once)."""
     import os
     from datetime import UTC, datetime
 
@@ -98,28 +129,43 @@ def _mine_server(survey: Corpus, *, again: bool, progress: object) -> Mined:
     from data.protocol import load
     from data.settings import settings
     from miner.mine import Mined, mine, run_settings
+    from miner.pace import Pace, usual_rate
     from miner.pages import Pages
 
     protocol, outside = load(survey.path / PROTOCOL), settings(os.environ)
-    asked = run_settings(protocol, outside.openalex_url)
+    server = outside.openalex_url
+    asked = run_settings(protocol, server)
     with survey.journal() as journal:
         ended = journal.ended_at("mine", settings=asked)
         is_open = journal.open_run("mine", settings=asked) is not None
     if ended is not None and not (again or is_open):
         say(f"this question was answered whole on {ended:%Y-%m-%d}; --again asks it anew")
         return Mined()
-    with Pages(outside) as pages:
-        return mine(
+    budget, rate, workers = limits
+    has_key = outside.openalex_key is not None
+    pace = Pace(rate or usual_rate(server, has_key=has_key), budget)
+
+    def told(works: int, expected: int | None) -> None:
+        left = "" if pace.left is None else f", ${pace.left:.4f} left today"
+        progress(works, expected, f"${pace.spent:.4f} spent{left}")
+
+    with Pages(outside, pace=pace) as pages:
+        mined = mine(
             survey,
             protocol,
             pages,
-            server=outside.openalex_url,
+            server=server,
             clock=lambda: datetime.now(UTC),
-            progress=progress,  # type: ignore[arg-type]
+            progress=told,
+            workers=workers,
         )
+    say(f"${pace.spent:.4f} spent")
+    return mined
 
 
-def _mine_file(survey: Corpus, source: Path, *, progress: object) -> Mined:
+def _mine_file(
+    survey: Corpus, source: Path, *, progress: Callable[[int, int | None], None]
+) -> Mined:
     from datetime import UTC, datetime
 
     from data.corpus import PROTOCOL
@@ -131,7 +177,7 @@ def _mine_file(survey: Corpus, source: Path, *, progress: object) -> Mined:
         load(survey.path / PROTOCOL),
         source,
         clock=lambda: datetime.now(UTC),
-        progress=progress,  # type: ignore[arg-type]
+        progress=progress,
     )
 
 

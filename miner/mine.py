@@ -11,9 +11,11 @@ import hashlib
 import io
 import json
 import re
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -26,7 +28,9 @@ from data.protocol import Protocol, screen
 from data.records import Work
 from miner.openalex import PER_PAGE, Query, parse_work, queries
 from miner.pages import Page, Pages
+from miner.slices import Slice, slices
 
+WORKERS = 8
 STAGE = "protocol"  # of screening
 _PART = 2000  # records of a file that become one part
 _Record = tuple[str, Any]  # where it stands ("line 3"), and the JSON value or the reject's reason
@@ -74,13 +78,17 @@ def mine(
     server: str,
     clock: Callable[[], datetime],
     progress: Progress = lambda works, expected: None,
+    workers: int = WORKERS,
 ) -> Mined:
     """Ask OpenAlex all questions of a protocol, from where the last unfinished run stopped.
+
+    Questions are cut into slices by publication date, fetched side by side.
 
     Args:
         server: address of the server, for the record.
         clock: gives the time, UTC.
         progress: is told works so far and works expected, after each page.
+        workers: how many slices are fetched at once.
 
     Returns: the counts of this call; pages that an earlier call made safe are not in them.
 
@@ -89,26 +97,94 @@ def mine(
         NetworkError: the network or the budget gave out; call again later.
     """
     settings = run_settings(protocol, server)
-    total = Mined()
     with corpus.journal() as journal:
         run = journal.open_run("mine", settings=settings)
         if run is None:
             run = new_run(clock())
             journal.start_run(run, "mine", settings=settings, now=clock())
-        for number, query in enumerate(queries(protocol)):
-            done = journal.checkpoint(run, query.name)
-            at = done or Checkpoint(run, query.name, "*", 0, 0, None)
-            while at.cursor is not None:
-                page = pages.works(_params(query, at.cursor))
-                kept = _Part(corpus, protocol, f"{run}-{number:02d}-{at.pages:06d}", clock())
-                mined, ids = kept.write(_records(page), raw=page.raw, journal=journal)
-                at = _moved(at, page, mined)
-                journal.page_done(at, ids, now=clock())
-                total += mined
-                progress(at.works, at.expected)
-            total = replace(total, expected=(total.expected or 0) + (at.expected or 0))
+        if not journal.checkpoints(run):
+            journal.plan(_first_checkpoints(protocol, pages, run), now=clock())
+        planned = journal.checkpoints(run)
+        miner = _Miner(corpus, protocol, pages, clock, progress, planned)
+        with ThreadPoolExecutor(workers) as pool:
+            jobs = [
+                pool.submit(miner.take, number, at)
+                for number, at in enumerate(planned)
+                if at.cursor is not None
+            ]
+            try:
+                for job in as_completed(jobs):
+                    job.result()
+            except BaseException:
+                miner.stop.set()  # every thread ends with the page in hand
+                pool.shutdown(cancel_futures=True)
+                raise
         journal.end_run(run, now=clock())
-    return total
+        expected = sum(at.expected or 0 for at in journal.checkpoints(run))
+    return replace(miner.total, expected=expected)
+
+
+def _first_checkpoints(protocol: Protocol, pages: Pages, run: str) -> Iterator[Checkpoint]:
+    """One for each slice of each question; asks one page a question, for works by year."""
+    first, last = protocol.search.first_year, protocol.search.last_year
+    for query in queries(protocol):
+        for piece in slices(first, last, works_by_year(query, pages)):
+            yield Checkpoint(run, query.name, str(piece), "*", 0, 0, None)
+
+
+def works_by_year(query: Query, pages: Pages) -> dict[int, int]:
+    """How many works a question has now, by year of publication; one call."""
+    params = {"filter": query.filter, "group_by": "publication_year", "per-page": "200"}
+    page = pages.works(params)
+    return {int(year): count for year, count in page.groups if year.isdigit()}
+
+
+@dataclass
+class _Miner:
+    """Takes slices into the survey; one for a run, used by many threads."""
+
+    corpus: Corpus
+    protocol: Protocol
+    pages: Pages
+    clock: Callable[[], datetime]
+    progress: Progress
+    planned: Sequence[Checkpoint]
+    stop: threading.Event = field(default_factory=threading.Event)
+    total: Mined = Mined()
+
+    def __post_init__(self) -> None:
+        self._queries = {query.name: query for query in queries(self.protocol)}
+        self._at = dict(enumerate(self.planned))
+        self._lock = threading.Lock()
+
+    def take(self, number: int, at: Checkpoint) -> None:
+        """Fetch one slice to its end; a second time if works were missing at the first."""
+        dates = Slice.parse(at.slice)
+        query = self._queries[at.query].during(dates.first, dates.last)
+        with self.corpus.journal() as journal:
+            at = self._to_end(number, at, query, journal)
+            if at.cursor is None and at.works < (at.expected or 0):
+                at = replace(at, cursor="*", pages=0, works=0)
+                self._to_end(number, at, query, journal)
+
+    def _to_end(self, number: int, at: Checkpoint, query: Query, journal: Journal) -> Checkpoint:
+        while at.cursor is not None and not self.stop.is_set():
+            page = self.pages.works(_params(query, at.cursor))
+            name = f"{at.run}-{number:04d}-{at.pages:06d}"
+            part = _Part(self.corpus, self.protocol, name, self.clock())
+            mined, ids = part.write(_records(page), raw=page.raw, journal=journal)
+            at = _moved(at, page)
+            journal.page_done(at, ids, now=self.clock())
+            self._note(number, at, mined)
+        return at
+
+    def _note(self, number: int, at: Checkpoint, mined: Mined) -> None:
+        with self._lock:
+            self.total += mined
+            self._at[number] = at
+            known = [each.expected for each in self._at.values() if each.expected is not None]
+            expected = sum(known) if len(known) == len(self._at) else None
+            self.progress(sum(each.works for each in self._at.values()), expected)
 
 
 def _params(query: Query, cursor: str) -> dict[str, str]:
@@ -120,12 +196,15 @@ def _records(page: Page) -> Iterator[_Record]:
         yield f"result {place}", record
 
 
-def _moved(at: Checkpoint, page: Page, mined: Mined) -> Checkpoint:
+def _moved(at: Checkpoint, page: Page) -> Checkpoint:
+    """The checkpoint after a page; the slice is done when the server has no more, or says so."""
+    works = at.works + len(page.results)
+    is_last = not page.results or (page.count is not None and works >= page.count)
     return replace(
         at,
-        cursor=page.cursor,
+        cursor=None if is_last else page.cursor,
         pages=at.pages + 1,
-        works=at.works + mined.works,
+        works=works,
         expected=page.count,
     )
 
@@ -157,7 +236,7 @@ def mine_file(
             part = _Part(corpus, protocol, f"file-{digest[:12]}-{number:06d}", clock())
             mined, ids = part.write(batch, raw=None, journal=journal)
             total += mined
-            at = Checkpoint(run, query, None, number + 1, total.works, None)
+            at = Checkpoint(run, query, "", None, number + 1, total.works, None)
             journal.page_done(at, ids, now=clock())
             progress(total.works, None)
         journal.end_run(run, now=clock())

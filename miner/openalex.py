@@ -9,9 +9,9 @@ import html
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 from pyalex import Works
@@ -63,6 +63,14 @@ class Query:
     def filter(self) -> str:
         """The value of the `filter` parameter."""
         return dict(self.params)["filter"]
+
+    def during(self, first: date, last: date) -> Self:
+        """The same question for works published from `first` to `last`."""
+        params = dict(self.params)
+        dates = {"from_publication_date": first, "to_publication_date": last}
+        for name, day in dates.items():
+            params["filter"] = re.sub(rf"\b{name}:[^,]*", f"{name}:{day}", params["filter"])
+        return replace(self, params=tuple(params.items()))
 
 
 def queries(protocol: Protocol) -> list[Query]:

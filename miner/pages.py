@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import random
+import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import requests
 
 from data.errors import InputError, NetworkError
 from data.settings import Settings
+from miner.pace import Pace
 
 _SHORT_WAIT_S = 60.0  # a longer Retry-After means a spent budget: to be told, not slept through
 _FIRST_BACKOFF_S = 0.5
@@ -48,18 +50,22 @@ class Page:
 class _PassingError(Exception):
     """A fault that may pass: try again, after `wait_s` if the server said how long."""
 
-    def __init__(self, what: str, wait_s: float | None = None) -> None:
+    def __init__(
+        self, what: str, wait_s: float | None = None, *, is_too_fast: bool = False
+    ) -> None:
         super().__init__(what)
         self.wait_s = wait_s
+        self.is_too_fast = is_too_fast
 
 
 class Pages:
-    """An open connection to OpenAlex; close it, or use it as a context.
+    """Open connections to OpenAlex for any number of threads; close it, or use it as a context.
 
     Args:
         settings: the server, the key, time-outs, and how often a page is tried.
         sleep: waits that many seconds.
         rng: draws the jitter of waits, so that many miners do not come back at once.
+        pace: how fast and for how much money; no limits if None.
     """
 
     def __init__(
@@ -68,13 +74,14 @@ class Pages:
         *,
         sleep: Callable[[float], None] = time.sleep,
         rng: random.Random | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._settings = settings
         self._sleep = sleep
         self._rng = rng or random.Random()  # noqa: S311  jitter is no secret
-        self._session = requests.Session()
-        self._session.trust_env = False  # a .netrc must not replace the key
-        self._session.headers["User-Agent"] = "cats-toolkit"
+        self._own = threading.local()  # a session serves one thread
+        self._sessions: list[requests.Session] = []
+        self.pace = pace or Pace()
 
     def __enter__(self) -> Self:
         return self
@@ -85,8 +92,19 @@ class Pages:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; a second close does nothing."""
-        self._session.close()
+        """Close the connections of all threads; a second close does nothing."""
+        for session in self._sessions:
+            session.close()
+
+    def _session(self) -> requests.Session:
+        """This thread's session."""
+        session: requests.Session | None = getattr(self._own, "session", None)
+        if session is None:
+            session = self._own.session = requests.Session()
+            session.trust_env = False  # a .netrc must not replace the key
+            session.headers["User-Agent"] = "cats-toolkit"
+            self._sessions.append(session)
+        return session
 
     def works(self, params: Mapping[str, str]) -> Page:
         """One page of works; see `get` for what it raises."""
@@ -108,6 +126,8 @@ class Pages:
                 return _page(self._body(url, params))
             except _PassingError as e:
                 fault = e
+                if e.is_too_fast:
+                    self.pace.too_fast()
         raise NetworkError(
             f"{fault}, {self._settings.tries} times in a row; the same command continues where "
             "this stopped",
@@ -138,14 +158,18 @@ class Pages:
     def _send(self, url: str, params: Mapping[str, str] | None) -> requests.Response:
         key = self._settings.openalex_key
         try:
-            return self._session.get(
+            self.pace.wait()
+            response = self._session().get(
                 url,
                 params=params,
                 headers={"Authorization": f"Bearer {key}"} if key else {},
                 timeout=(self._settings.connect_timeout_s, self._settings.read_timeout_s),
                 allow_redirects=False,
             )
+            self.pace.answered(response.headers)
+            return response
         except requests.RequestException as e:
+            self.pace.answered({})
             # Only the kind: the text of these errors quotes the whole URL.
             raise _PassingError(f"no answer ({type(e).__name__})") from e
 
@@ -180,7 +204,7 @@ def _refuse_429(response: requests.Response, message: str, url: str) -> None:
     if "plan" in message.lower():
         raise InputError(f"HTTP 429 {message}; this question needs a paid plan", url=url)
     if wait_s is None or wait_s <= _SHORT_WAIT_S:
-        raise _PassingError(f"HTTP 429 {message}", wait_s)
+        raise _PassingError(f"HTTP 429 {message}", wait_s, is_too_fast=True)
     raise NetworkError(
         f"HTTP 429 {message}: the budget is spent; the same command continues after the reset, "
         f"in {wait_s / 3600:.1f} h",

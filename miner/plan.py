@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.protocol import Protocol
+from miner.mine import works_by_year
 from miner.openalex import PER_PAGE, queries
 from miner.pages import Pages
 
@@ -48,10 +49,8 @@ def plans(protocol: Protocol, pages: Pages) -> list[Plan]:
     """
     found = []
     for query in queries(protocol):
-        params = {"filter": query.filter, "group_by": "publication_year", "per-page": "200"}
-        page = pages.works(params)
-        by_year = {int(year): count for year, count in page.groups if year.isdigit()}
-        works = page.count if page.count is not None else sum(by_year.values())
+        by_year = works_by_year(query, pages)
+        works = sum(by_year.values())
         calls = max(1, math.ceil(works / PER_PAGE))
         price = _SEARCH_PAGE_USD if query.costs_search else _FILTER_PAGE_USD
         found.append(Plan(query.name, works, calls, calls * price, by_year))

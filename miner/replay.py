@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -46,10 +47,14 @@ FAULTS: Mapping[str, str] = {
     "reset": "every third connection is closed without an answer",
     "timed-out": "every third page is partial: meta.timed_out, half of the works missing",
     "401": "every request is refused for its key",
+    "storm": "10% 429, 5% 5xx, 3% cut short, 3% reset, 3% partial, 2% later than a time-out",
+    "latency": "waits 50 ms before every answer",
     "bad-record": "the first work of every page has a text where a number should be",
 }
 _THIRD = 3
-_SLOW_S = 0.2
+_WAITS_S = {"slow": 0.2, "latency": 0.05}
+_TOO_LATE_S = 1.5  # longer than the read time-out that a test of it sets
+_PARTIAL_SHARE = 0.03
 _POLL_S = 0.02  # how soon the server sees that it is to stop
 
 
@@ -81,6 +86,22 @@ class Library:
     works: Sequence[_Work]
     faults: frozenset[str] = frozenset()
     requests: list[Request] = field(default_factory=list)
+    _found: dict[tuple[str | None, ...], list[_Work]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def found(self, params: Mapping[str, str]) -> list[_Work]:
+        """The works that a question finds, in its order; kept, since paging asks it again."""
+        question = tuple(params.get(name) for name in ("filter", "search", "sort"))
+        with self._lock:
+            if question not in self._found:
+                self._found[question] = self._find(params)
+            return self._found[question]
+
+    def _find(self, params: Mapping[str, str]) -> list[_Work]:
+        kept = _kept(self.works, params.get("filter", ""))
+        if "search" in params:
+            kept = [work for work in kept if _finds(_words(work), params["search"])]
+        return _sorted(kept, params.get("sort"))
 
     @cached_property
     def by_name(self) -> dict[str, _Work]:
@@ -197,14 +218,12 @@ def _listing(library: Library, params: Mapping[str, str]) -> dict[str, Any]:
     unknown = set(params) - _PARAMS
     if unknown:
         raise _RefusalError(f"{', '.join(sorted(unknown))} is not a valid parameter")
-    kept = _kept(library.works, params.get("filter", ""))
-    if "search" in params:
-        kept = [work for work in kept if _finds(_words(work), params["search"])]
+    kept = library.found(params)
     group = params.get("group_by", params.get("group-by"))
     if group is not None:
         return _grouped(kept, group)
     start, per_page, is_cursor = _place(params)
-    page = _sorted(kept, params.get("sort"))[start : start + per_page]
+    page = kept[start : start + per_page]
     meta: dict[str, Any] = {"count": len(kept), "per_page": per_page}
     if is_cursor:
         meta["next_cursor"] = _cursor(start + len(page)) if page else None
@@ -280,6 +299,7 @@ def _selected(works: Sequence[_Work], select: str | None) -> list[_Work]:
 class _Handler(BaseHTTPRequestHandler):
     library: Library
     counter: Iterator[int]
+    is_partial = False  # the storm draws this anew for each request
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -309,8 +329,11 @@ class _Handler(BaseHTTPRequestHandler):
     def _strike(self, number: int) -> bool:
         """Answer with a fault in place of the answer; whether one did."""
         faults, is_third = self.library.faults, number % _THIRD == 0
-        if "slow" in faults:
-            threading.Event().wait(_SLOW_S)
+        for name, wait_s in _WAITS_S.items():
+            if name in faults:
+                threading.Event().wait(wait_s)
+        if "storm" in faults and self._storm(number):
+            return True
         strikes: list[tuple[str, bool, Callable[[], None]]] = [
             ("401", True, lambda: self._error(401, "Invalid API key", "This key is not known.")),
             ("429-plan", True, lambda: self._error(429, "Plan upgrade required", "Not on a plan.")),
@@ -337,6 +360,32 @@ class _Handler(BaseHTTPRequestHandler):
                 return True
         return False
 
+    def _storm(self, number: int) -> bool:
+        """One of many faults, drawn by the request's number; whether one struck."""
+        drawn = random.Random(number).random()  # noqa: S311  chance, no secret
+        busy = {"Retry-After": "0"}
+        shares: list[tuple[float, Callable[[], None]]] = [
+            (0.10, lambda: self._too_many("Too many requests", "0")),
+            (0.02, lambda: self._error(500, "Internal Server Error", "Oops.", busy)),
+            (0.02, lambda: self._error(503, "Unavailable", "Busy.", busy)),
+            (0.01, lambda: self._error(504, "query_timeout", "It took too long.", busy)),
+            (0.03, lambda: self._send(200, b'{"meta": {"cou', claimed=5_000)),
+            (0.03, self._hang_up),
+            (0.02, self._too_late),
+        ]
+        for share, strike in shares:
+            drawn -= share
+            if drawn < 0:
+                strike()
+                return True
+        self.is_partial = drawn < _PARTIAL_SHARE
+        return False
+
+    def _too_late(self) -> None:
+        """Answer when nobody listens any more."""
+        threading.Event().wait(_TOO_LATE_S)
+        self.close_connection = True
+
     def _hang_up(self) -> None:
         self.close_connection = True
 
@@ -344,7 +393,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Faults that change a good answer."""
         number = len(self.library.requests)
         results = answer.get("results")
-        if "timed-out" in self.library.faults and number % _THIRD == 0 and results:
+        is_due = "timed-out" in self.library.faults and number % _THIRD == 0
+        if (is_due or self.is_partial) and results:
             answer["meta"]["timed_out"] = True
             answer["results"] = results[: len(results) // 2]
         if "bad-record" in self.library.faults and results:

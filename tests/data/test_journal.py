@@ -14,11 +14,11 @@ from data.journal import Checkpoint, Journal
 
 def test_a_page_moves_checkpoint_and_hits_together(tmp_path: Path) -> None:
     with Journal(tmp_path / "j.db") as journal:
-        at = Checkpoint("r", "search", "next", 1, 2, 10)
+        at = Checkpoint("r", "search", "", "next", 1, 2, 10)
         journal.page_done(at, ["W1", "W2"], now=NOW)
-        assert journal.checkpoint("r", "search") == at
+        assert journal.checkpoints("r") == [at]
         assert journal.table("hits")["work_id"].to_pylist() == ["W1", "W2"]
-        assert journal.checkpoint("r", "other") is None
+        assert journal.checkpoints("other") == []
 
 
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_two_processes_write_side_by_side(tmp_path: Path) -> None:
         from data.journal import Checkpoint, Journal
         with Journal(Path(sys.argv[1])) as journal:
             for n in range(60):
-                at = Checkpoint(sys.argv[2], "q", None, n, n, None)
+                at = Checkpoint(sys.argv[2], "q", "", None, n, n, None)
                 journal.page_done(at, [f"{sys.argv[2]}-{n}"], now=datetime.now(UTC))
         """
     )

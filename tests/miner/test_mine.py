@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,13 @@ from builders import NOW, PROTOCOL, survey
 from hypothesis import given
 from hypothesis import strategies as st
 
+import miner.slices
 from data.corpus import Corpus
 from data.errors import InputError, NetworkError
 from data.protocol import load
 from data.settings import Settings
 from miner.mine import Mined, mine, mine_file, read_records
+from miner.pace import Pace
 from miner.pages import Pages
 from miner.replay import serve
 
@@ -80,11 +82,86 @@ def test_a_stopped_run_continues_where_it_was(tmp_path: Path) -> None:
     corpus = survey(tmp_path)
     with serve(records(), faults=["429-budget"]) as (url, first), pytest.raises(NetworkError):
         mined(corpus, url)
-    assert len(ids(corpus)) == 200
+    assert len(ids(corpus)) == 100
     with serve(records()) as (url, second):
         mined(corpus, url)
     assert len(ids(corpus)) == N_WORKS
     assert len(first.requests) + len(second.requests) == 3 + 7  # one was refused
+
+
+def many(n: int) -> list[dict[str, Any]]:
+    """Works spread over the days of 2015 to 2024."""
+    first = date(2015, 1, 1)
+    days = [first + timedelta(days=(number * 7919) % 3650) for number in range(n)]
+    return [
+        {
+            "id": f"https://openalex.org/W{number}",
+            "title": f"Paper {number}",
+            "publication_year": day.year,
+            "publication_date": day.isoformat(),
+            "type": "article",
+            "language": "en",
+            "topics": [{"id": "https://openalex.org/T1"}],
+            "abstract_inverted_index": {"Text": [0]},
+        }
+        for number, day in enumerate(days)
+    ]
+
+
+def rows_of(corpus: Corpus) -> int:
+    with corpus.connect() as db:
+        ((rows,),) = db.sql("SELECT count(*) FROM all_works").fetchall()
+    return int(rows)
+
+
+def test_slices_side_by_side_bring_every_work_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(miner.slices.slices, "__kwdefaults__", {"size": 300})
+    corpus = survey(tmp_path)
+    with serve(many(3000)) as (url, library):
+        result = mined(corpus, url)
+    assert result == Mined(3000, 0, 0, 3000)
+    assert len(set(ids(corpus))) == rows_of(corpus) == 3000
+    with corpus.journal() as journal:
+        (run,) = journal.table("runs")["id"].to_pylist()
+        planned = journal.checkpoints(run)
+    assert len(planned) >= 10
+    assert sum(at.works for at in planned) == 3000
+    # One call for the plan, none for an empty last page.
+    assert len(library.requests) == 1 + sum(at.pages for at in planned)
+
+
+def test_a_storm_of_faults_loses_and_doubles_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(miner.slices.slices, "__kwdefaults__", {"size": 300})
+    corpus = survey(tmp_path)
+    with serve(many(6000), faults=["storm"]) as (url, library):
+        settings = Settings(openalex_url=url, tries=8, read_timeout_s=1.0)
+        with Pages(settings, sleep=lambda s: None, rng=random.Random(1)) as pages:
+            protocol = load(corpus.path / "protocol.toml")
+            mine(corpus, protocol, pages, server="replay", clock=lambda: NOW)
+    assert len(library.requests) > 75, "no fault struck"
+    assert len(set(ids(corpus))) == rows_of(corpus) == 6000
+
+
+def test_a_fault_of_one_slice_stops_the_run_and_the_next_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(miner.slices.slices, "__kwdefaults__", {"size": 300})
+    corpus = survey(tmp_path)
+    pace = Pace(budget=0.0011)
+    with serve(many(3000)) as (url, _):
+        settings = Settings(openalex_url=url)
+        options: dict[str, Any] = {"server": "replay", "clock": lambda: NOW}
+        protocol = load(corpus.path / "protocol.toml")
+        with Pages(settings, pace=pace) as pages, pytest.raises(NetworkError, match="budget"):
+            mine(corpus, protocol, pages, **options)
+        assert 0 < len(ids(corpus)) <= 1000
+        with Pages(settings) as pages:
+            mine(corpus, protocol, pages, **options)
+    assert len(set(ids(corpus))) == rows_of(corpus) == 3000
 
 
 def test_a_bad_record_is_set_aside_and_the_rest_goes_on(tmp_path: Path) -> None:
