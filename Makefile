@@ -33,6 +33,7 @@ check: $(VENV)/dev
 
 bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/annotator.py
+	$(BIN)/python tests/benchmarks/mining.py
 
 clean:
 	rm -rf $(VENV) dist

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+Workers = Annotated[int, typer.Option(min=1, max=64, help="Slices fetched at once.")]
+
 
 @app.command()
-def plan(corpus: CorpusDir = HERE, as_json: AsJson = False) -> None:
-    """What `cats mine` would fetch: works by year, calls and dollars; asks one call a query."""
+def plan(corpus: CorpusDir = HERE, workers: Workers = 8, as_json: AsJson = False) -> None:
+    """What `cats mine` would fetch and cost, by year; asks one call a question, takes no data."""
     import os
 
     from data.corpus import PROTOCOL, Corpus
@@ -30,14 +32,19 @@ def plan(corpus: CorpusDir = HERE, as_json: AsJson = False) -> None:
     from miner.plan import plans
 
     protocol = load(Corpus(corpus).path / PROTOCOL)
-    with Pages(settings(os.environ)) as pages:
-        asked = plans(protocol, pages)
+    outside = settings(os.environ)
+    has_key = outside.openalex_key is not None
+    with Pages(outside) as pages:
+        asked = plans(protocol, pages, has_key=has_key, workers=workers)
     if as_json:
         print_json([plan.as_row() for plan in asked])
         return
     print_table(
-        ["query", "works", "calls", "US dollars"],
-        [[plan.query, plan.works, plan.calls, f"{plan.dollars:.4f}"] for plan in asked],
+        ["query", "works", "slices", "calls", "US dollars", "days of free allowance"],
+        [
+            [plan.query, plan.works, plan.slices, plan.calls, f"{plan.dollars:.4f}", plan.days]
+            for plan in asked
+        ],
     )
     years = sorted({year for plan in asked for year in plan.by_year})
     print_table(
@@ -63,7 +70,7 @@ def mine(
         float | None,
         typer.Option(min=0.1, help="Requests a second at most.", show_default="10, 30 with a key"),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Slices fetched at once.")] = 8,
+    workers: Workers = 8,
     as_json: AsJson = False,
 ) -> None:
     """Fetch the works that the protocol asks for; the same command continues a stopped run."""

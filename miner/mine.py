@@ -28,7 +28,7 @@ from data.protocol import Protocol, screen
 from data.records import Work
 from miner.openalex import PER_PAGE, Query, parse_work, queries
 from miner.pages import Page, Pages
-from miner.slices import Slice, slices
+from miner.slices import Slice, slice_size, slices
 
 WORKERS = 8
 STAGE = "protocol"  # of screening
@@ -103,7 +103,7 @@ def mine(
             run = new_run(clock())
             journal.start_run(run, "mine", settings=settings, now=clock())
         if not journal.checkpoints(run):
-            journal.plan(_first_checkpoints(protocol, pages, run), now=clock())
+            journal.plan(_first_checkpoints(protocol, pages, run, workers), now=clock())
         planned = journal.checkpoints(run)
         miner = _Miner(corpus, protocol, pages, clock, progress, planned)
         with ThreadPoolExecutor(workers) as pool:
@@ -124,11 +124,15 @@ def mine(
     return replace(miner.total, expected=expected)
 
 
-def _first_checkpoints(protocol: Protocol, pages: Pages, run: str) -> Iterator[Checkpoint]:
+def _first_checkpoints(
+    protocol: Protocol, pages: Pages, run: str, workers: int
+) -> Iterator[Checkpoint]:
     """One for each slice of each question; asks one page a question, for works by year."""
     first, last = protocol.search.first_year, protocol.search.last_year
     for query in queries(protocol):
-        for piece in slices(first, last, works_by_year(query, pages)):
+        by_year = works_by_year(query, pages)
+        size = slice_size(sum(by_year.values()), workers)
+        for piece in slices(first, last, by_year, size=size):
             yield Checkpoint(run, query.name, str(piece), "*", 0, 0, None)
 
 
@@ -282,7 +286,7 @@ class _Part:
                 unread = None if isinstance(record, _Unreadable) else record
                 rejects.append({"at": place, "reason": str(e), "record": unread})
         if raw is not None:
-            self._keep("raw", "jsonl.gz", gzip.compress(raw, mtime=0))
+            self._keep("raw", "jsonl.gz", gzip.compress(raw, compresslevel=1, mtime=0))
         if rejects:
             lines = "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects)
             self._keep("rejects", "jsonl", lines.encode())

@@ -131,6 +131,7 @@ def _query(name: str, works: Works, *, costs_search: bool = False) -> Query:
 # --- parsing ----------------------------------------------------------------------------------
 
 _ID = re.compile(r"(?:https?://(?:api\.)?openalex\.org/(?:\w+/)?)?([A-Z]\d+)", re.IGNORECASE)
+_PREFIX = "https://openalex.org/W"
 _DOI = re.compile(r"(?:https?://(?:dx\.)?doi\.org/|doi:)?(10\.\d{4,9}/\S+)", re.IGNORECASE)
 _TAG = re.compile(r"</?[A-Za-z][^<>]{0,80}>")
 _LARGEST = 10**12
@@ -143,6 +144,8 @@ def work_id(value: object) -> str:
     Raises:
         InputError: it is none of these.
     """
+    if isinstance(value, str) and value.startswith(_PREFIX) and value[len(_PREFIX) :].isdecimal():
+        return value[len(_PREFIX) - 1 :]  # by far the most, so the pattern is spared
     if isinstance(value, str) and value.startswith("local:") and len(value) > len("local:"):
         return value
     found = _ID.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -162,10 +165,15 @@ def plain_text(value: str) -> str | None:
 
     Entities are undone twice, since some sources escape them twice ("&amp;lt;").
     """
-    text = html.unescape(html.unescape(value))
-    text = text.encode("utf-8", "ignore").decode()  # half a surrogate pair is no character
-    text = unicodedata.normalize("NFC", _TAG.sub("", text))
-    return re.sub(r"\s+", " ", text).strip() or None
+    text = value
+    if "&" in text:
+        text = html.unescape(html.unescape(text))
+    if "<" in text:
+        text = _TAG.sub("", text)
+    if not text.isascii():
+        text = text.encode("utf-8", "ignore").decode()  # half a surrogate pair is no character
+        text = unicodedata.normalize("NFC", text)
+    return " ".join(text.split()) or None
 
 
 def abstract_of(inverted: Mapping[str, Sequence[int]]) -> str:
@@ -175,7 +183,8 @@ def abstract_of(inverted: Mapping[str, Sequence[int]]) -> str:
     'It works'
     """
     placed = [(place, word) for word, places in inverted.items() for place in places]
-    return " ".join(word for _, word in sorted(placed, key=lambda pair: pair[0]))
+    placed.sort()
+    return " ".join([word for _, word in placed])
 
 
 def parse_work(record: object, *, fetched_at: datetime) -> Work:

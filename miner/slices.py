@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Self
 
-SIZE = 5000  # works a slice: 50 pages, so that the last, short page is 1% of the calls
+# Works a slice: at 50 pages the last, short one is 1% of the calls; at 5 pages it is 10%, which is
+# worth it only where there would be fewer slices than workers.
+_MOST, _LEAST = 5000, 500
+_SLICES_A_WORKER = 3  # so that no worker is alone with the last slice for long
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,13 @@ class Slice:
         return cls(date.fromisoformat(first), date.fromisoformat(last))
 
 
+def slice_size(works: int, workers: int) -> int:
+    """How many works a slice should hold, for so many works and workers."""
+    return min(_MOST, max(_LEAST, works // (workers * _SLICES_A_WORKER)))
+
+
 def slices(
-    first_year: int, last_year: int, by_year: Mapping[int, int], *, size: int = SIZE
+    first_year: int, last_year: int, by_year: Mapping[int, int], *, size: int
 ) -> list[Slice]:
     """Ranges that cover all days of the years, each day once, with about `size` works each.
 

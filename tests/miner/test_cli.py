@@ -55,7 +55,8 @@ def test_plan_asks_once_and_says_the_price(tmp_path: Path) -> None:
     survey(tmp_path)
     with serve(WORKS) as (url, library):
         (plan,) = result(cats("plan", "-C", str(tmp_path), "--json", url=url))
-    assert (plan["works"], plan["calls"], plan["by_year"]) == (3, 1, {"2020": 3})
+    assert (plan["works"], plan["slices"], plan["calls"]) == (3, 1, 2)
+    assert (plan["days"], plan["by_year"]) == (1, {"2020": 3})
     assert len(library.requests) == 1
 
 

@@ -117,7 +117,7 @@ def rows_of(corpus: Corpus) -> int:
 def test_slices_side_by_side_bring_every_work_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(miner.slices.slices, "__kwdefaults__", {"size": 300})
+    monkeypatch.setattr(miner.slices, "_LEAST", 100)
     corpus = survey(tmp_path)
     with serve(many(3000)) as (url, library):
         result = mined(corpus, url)
@@ -135,7 +135,7 @@ def test_slices_side_by_side_bring_every_work_once(
 def test_a_storm_of_faults_loses_and_doubles_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(miner.slices.slices, "__kwdefaults__", {"size": 300})
+    monkeypatch.setattr(miner.slices, "_LEAST", 100)
     corpus = survey(tmp_path)
     with serve(many(6000), faults=["storm"]) as (url, library):
         settings = Settings(openalex_url=url, tries=8, read_timeout_s=1.0)
@@ -149,7 +149,7 @@ def test_a_storm_of_faults_loses_and_doubles_nothing(
 def test_a_fault_of_one_slice_stops_the_run_and_the_next_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(miner.slices.slices, "__kwdefaults__", {"size": 300})
+    monkeypatch.setattr(miner.slices, "_LEAST", 100)
     corpus = survey(tmp_path)
     pace = Pace(budget=0.0011)
     with serve(many(3000)) as (url, _):

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from miner.slices import Slice, slices
+from miner.slices import Slice, slice_size, slices
 
 _counts = st.dictionaries(st.integers(2015, 2020), st.integers(0, 60_000))
 
@@ -26,6 +26,12 @@ def test_large_years_are_cut_and_small_ones_joined() -> None:
         "2017-01-01..2017-07-01",
         "2017-07-02..2017-12-31",
     ]
+
+
+def test_slices_are_short_only_where_workers_would_idle() -> None:
+    assert slice_size(10_000_000, 8) == 5000
+    assert slice_size(24_000, 8) == 1000
+    assert slice_size(100, 8) == 500
 
 
 def test_a_day_is_not_cut() -> None:
