@@ -61,6 +61,10 @@ _METHOD_ON_DATA = re.compile(
     rf"NN {_W}{{0,3}}?(?:pre)?train\w* {_W}{{0,2}}?on|NN on"
     rf"|(?:train\w*|learn\w*|using|with|via|by) {_W}{{0,3}}?NN (?:on|over)"
 )
+_METHOD_ALONE = re.compile(
+    rf"\b(?:pre)?train\w* {_W}{{0,6}}?(?:with|using|via|by|through) (?:the )?NN "
+    r"(?:method |framework |objective |algorithm )?(?:on|over)\b"
+)
 _USED = re.compile(
     r"\b(?:we|our|ours|this (?:paper|work|study)|using|uses?|used|adapt\w*|finetun\w*"
     r"|outperform\w*|compar\w*|evaluat\w*|benchmark\w*|leverag\w*|based on|build\w* (?:on|upon)"
@@ -106,6 +110,8 @@ def implication(
 
 def _pretrained(rewritten: str, *, in_title: bool) -> tuple[str, float] | None:
     """I2: a model with weights of its own; titles and comparisons use one by its bare name."""
+    if _METHOD_ALONE.search(rewritten):
+        return None  # "pretrained with DINOv2 on our slides": the method, not its weights
     if in_title and re.match(r"(?:\w+ )?NN ?:", rewritten):
         return None  # "NN: a foundation model for ..." is the paper that makes it
     if in_title or _USED.search(rewritten):

@@ -97,7 +97,7 @@ _STORED = r"(?:weights?|checkpoints?|initializations?|init|backbones?|parameters
 _WEIGHTS = rf"(?:{_STORED}|features?|embeddings?)"
 _NETWORK = (
     r"(?:(?:classification|recognition|deep|convolutional|image|vision|supervised|base) )*"
-    r"(?:models?|networks?|encoders?|cnns?|convnets?|vits?|transformers?|detectors?)"
+    r"(?:models?|networks?|encoders?|cnns?|convnets?|vits?|transformers?|detectors?|classifiers?)"
 )
 _TO = r"(?:to|onto|into|towards?)"
 # Verbs after which "on D" tells where a result was had, not what was learned from.
@@ -170,7 +170,7 @@ _SOURCE_RULES = _rules(
         0.93,
         rf"(?:pretrain(?!ed)\w*{_NO_TARGET_CUE}"
         rf"|pretrained(?:(?!XX|{_TARGET_CUE}|{_ADJECTIVE})[^.;:]){{0,90}}?) "
-        rf"(?:on|with|using|from|over|in|for|via|by) {_WORDS}DD",
+        rf"(?:(?:on|with|using|from|over|via|by) {_WORDS}|(?:in|for) (?:the )?)DD",
     ),
     (
         "initialised from D",
@@ -255,6 +255,11 @@ _SOURCE_RULES = _rules(
         "pretraining: D",
         0.85,
         r"pretrain\w*(?: (?:data|datasets?|corpora|corpus|set|source)s?)(?: \w+){0,3} DD",
+    ),
+    (
+        "D or no pretraining",
+        0.8,
+        r"DD(?:,? (?:and|or|versus|vs)|,) (?:no|without|random)\w* (?:\w+ )?(?:pretrain|initializ)",
     ),
     (
         "fine-tuned D model",

@@ -60,6 +60,8 @@ MENTION = {("ImageNet", "mention", False)}
         "Our features come from a frozen network trained on ImageNet.",
         "ImageNet serves as the source domain of our study.",
         "ImageNet-based transfer learning is applied.",
+        "Using an off-the-shelf ImageNet classifier, we extract deep features.",
+        "We compare models trained with ImageNet and no pretraining.",
         "All networks were pre-trained (ImageNet) and then fine-tuned.",
     ],
 )
@@ -220,6 +222,7 @@ IMPLIED = {("ImageNet", "source", True)}
         ("We adapt SAM with adapters for segmentation.", {("SA-1B", "source", True)}),
         ("We benchmark BiomedCLIP.", {("PMC-15M", "source", True)}),
         ("We train an encoder using DINO on slides.", set()),
+        ("We pretrain a vision transformer with DINOv2 on a million tiles.", set()),
         ("A segmentation loss inspired by SAM is used.", set()),
         ("We use the REMEDIS foundation model.", {("model:REMEDIS", "source", True)}),
     ],
