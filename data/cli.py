@@ -1,4 +1,4 @@
-"""`cats init | status | trends`, and the options that the commands of all rooms share."""
+"""`cats init | status | trends | export`, and the options that the commands of all rooms share."""
 
 from __future__ import annotations
 
@@ -106,6 +106,38 @@ def trends(
     else:
         _print_shares(frame, title=f"share of papers with a dataset as {role}, by {by}")
     say(note)
+
+
+@app.command()
+def export(
+    prisma: Annotated[
+        Path, typer.Option(help="Folder for prisma.svg, prisma.json and methods.txt.")
+    ],
+    corpus: CorpusDir = HERE,
+) -> None:
+    """Write the account of the survey: PRISMA 2020 flow as picture and numbers, methods text."""
+    from datetime import UTC, datetime
+    from importlib.metadata import version
+    from operator import methodcaller
+
+    from data.account import account, flow_svg, methods
+    from data.corpus import PROTOCOL, Corpus, write_whole
+    from data.protocol import load
+
+    survey = Corpus(corpus)
+    protocol = load(survey.path / PROTOCOL)
+    with survey.connect() as db:
+        found = account(db)
+    now = datetime.now(UTC)
+    texts = {
+        "prisma.svg": flow_svg(found, title=protocol.title),
+        "prisma.json": json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n",
+        "methods.txt": methods(found, protocol, version=version("cats-toolkit"), now=now),
+    }
+    prisma.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        write_whole(prisma / name, methodcaller("write", text.encode()))
+    say(f"wrote {', '.join(texts)} to {prisma}")
 
 
 def _print_shares(frame: pd.DataFrame, *, title: str) -> None:
