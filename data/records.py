@@ -12,6 +12,7 @@ import types
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import pyarrow as pa
@@ -212,9 +213,9 @@ def schema(kind: type[Record]) -> pa.Schema:
 
 def to_table(kind: type[R], records: Iterable[R]) -> pa.Table:
     """An Arrow table of `records`, one row each, in their order; no rows for no records."""
-    names = [field.name for field in dataclasses.fields(kind)]
-    rows = [{name: getattr(record, name) for name in names} for record in records]
-    return pa.Table.from_pylist(rows, schema=schema(kind))
+    rows = list(records)
+    columns = {name: list(map(attrgetter(name), rows)) for name in schema(kind).names}
+    return pa.Table.from_pydict(columns, schema=schema(kind))
 
 
 def from_table(kind: type[R], table: pa.Table) -> Iterator[R]:

@@ -144,8 +144,6 @@ def work_id(value: object) -> str:
     Raises:
         InputError: it is none of these.
     """
-    if isinstance(value, str) and value.startswith(_PREFIX) and value[len(_PREFIX) :].isdecimal():
-        return value[len(_PREFIX) - 1 :]  # by far the most, so the pattern is spared
     if isinstance(value, str) and value.startswith("local:") and len(value) > len("local:"):
         return value
     found = _ID.fullmatch(value.strip()) if isinstance(value, str) else None
@@ -223,7 +221,7 @@ def _work(identity: str, record: Mapping[str, Any], fetched_at: datetime) -> Wor
         authors=_authors(record.get("authorships") or []),
         countries=_countries(record.get("authorships") or []),
         topics=tuple(work_id(topic.get("id")) for topic in record.get("topics") or []),
-        references=tuple(work_id(cited) for cited in record.get("referenced_works") or []),
+        references=_ids(record.get("referenced_works") or []),
         cited_by=_whole(record.get("cited_by_count"), "cited_by_count"),
         is_oa=_flag(access.get("is_oa"), "is_oa"),
         oa_url=_text(access.get("oa_url"), "oa_url"),
@@ -232,6 +230,15 @@ def _work(identity: str, record: Mapping[str, Any], fetched_at: datetime) -> Wor
         updated=_time(record.get("updated_date")),
         fetched_at=fetched_at,
     )
+
+
+def _ids(values: Sequence[object]) -> tuple[str, ...]:
+    """`work_id` of each; lists of references are long, and nearly all in one form."""
+    cut = len(_PREFIX)
+    tails = [v[cut:] for v in values if isinstance(v, str) and v.startswith(_PREFIX)]
+    if len(tails) == len(values) and all(map(str.isdecimal, tails)):
+        return tuple(["W" + tail for tail in tails])
+    return tuple(work_id(value) for value in values)
 
 
 def _abstract(record: Mapping[str, Any]) -> str | None:

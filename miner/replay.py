@@ -11,6 +11,7 @@ import base64
 import itertools
 import json
 import random
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -439,6 +440,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Requests are kept in the library, not printed."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed is no fault of ours; anything else is told."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def serve(
     works: Sequence[_Work], *, port: int = 0, faults: Sequence[str] = ()
@@ -461,7 +469,7 @@ def serve(
     library = Library(works, frozenset(faults))
     handler = type("Handler", (_Handler,), {"library": library, "counter": itertools.count(1)})
     try:
-        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        server = _Server(("127.0.0.1", port), handler)
     except OSError as e:
         raise InputError(f"port {port} cannot be had ({e.strerror}); give another") from e
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True)
