@@ -169,7 +169,7 @@ def _gaps_fit(text: str, places: list[int], start: int, end: int, alias: _Alias)
 
 def _gap_fits(gap: str, following: str, is_own: bool) -> bool:
     if is_own:
-        return len(gap) <= _SHORT and not any(mark in gap for mark in ";!?")
+        return len(gap) <= _SHORT and not any(mark in gap for mark in ",;:!?")
     if _GAP.fullmatch(gap) is None:
         return False
     # "Image Net" and "JFT-300 M" are spellings; "deep lesion" is not DeepLesion.
@@ -186,16 +186,18 @@ def _tail(text: str, end: int, alias: _Alias) -> int | None:
         subset = _SUBSET.match(text, end)
         if subset is not None:
             return subset.end() - end
-    if end == len(text) or not text[end].isalnum() or _PLURAL.match(text, end) is not None:
+    if end == len(text) or not text[end].isalnum():
         return 0
-    return None
+    # "WMHs" are lesions; a homonym that is a dataset has no plural.
+    is_plural = _PLURAL.match(text, end) is not None and not alias.is_ambiguous
+    return 0 if is_plural else None
 
 
 def _case_fits(surface: str, alias: _Alias) -> bool:
     letters, wanted = _letters(surface), _letters(alias.name)
     if alias.is_ambiguous:
         return letters == wanted
-    is_acronym = len(wanted) <= _SHORT and wanted.isupper()
+    is_acronym = len(wanted) <= _SHORT and not wanted.islower()
     # "Brain Tumor Segmentation Challenge" has a name's capitals, "brain tumor segmentation" none.
     is_phrase = len(alias.breaks) > 1 and not wanted.islower()
     return not ((is_acronym or is_phrase) and letters.islower())

@@ -311,11 +311,12 @@ _COMPARED = re.compile(
 )
 _STATISTICS = re.compile(
     r"DD (?:\w+ )?(?:mean|means|statistics|pixel|normali[sz]ation|std|standard deviation)"
-    r"|(?:statistics|mean|normali[sz]ed) (?:\w+ ){0,3}(?:of|from|by) (?:the )?DD"
+    r"|(?:statistics|mean(?! (?:auc|auroc|dice|iou|accuracy|average|f1))|normali[sz]ed) "
+    r"(?:\w+ ){0,3}(?:of|from|by) (?:the )?DD"
     r"|canonical DD|inception score|\bfid\b"
 )
 _SUCH_AS = re.compile(
-    r"\b(?:such as|like|e\.g\.,?|for example,?|including|similar to)"
+    r"\b(?:such as|like|e\.g\.,?|for example,?|similar to)"
     r"(?: (?:the|those|in|of|on|from)){0,2} DD"
 )
 _BOTH = re.compile(
@@ -349,10 +350,14 @@ _CUES: dict[Cue, re.Pattern[str]] = {
 _OWN = re.compile(
     r"\b(?:we|our|ours|us|this (?:paper|work|study|article)|the proposed|proposed|herein|here"
     r"|(?:is|are|was|were) (?:\w+ )?(?:evaluated|validated|tested) on)\b"
-    r"|^(?:\w+ )?(?:experiment\w*|results)\b"
+    r"|^(?:\w+ )?(?:experiment\w*|results|evaluated on|tested on|validated on)\b"
 )
 _BACKGROUND = re.compile(
-    r"\b(?:et al|recent(?:ly)?|previous(?:ly)?|prior (?:work|studies|methods)|existing(?! pretrain)"
+    # "outperforms existing methods" tells of the paper's own result
+    r"(?<!outperforms )(?<!outperform )(?<!outperforming )(?<!surpasses )(?<!surpassing )"
+    r"(?<!over )(?<!than )(?<!to )(?<!with )"
+    r"\b(?:existing(?! pretrain)|recent|previous|prior (?:work|studies|methods))\b"
+    r"|\b(?:et al|recently|previously"
     r"|commonly"
     r"|widely|usually|typically|often|generally|in most cases"
     r"|most (?:methods|works|approaches|studies)|in the literature|has been|have been|have become"

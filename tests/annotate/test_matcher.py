@@ -46,6 +46,7 @@ def found(matcher: Matcher, text: str) -> list[tuple[str, str]]:
         ("the UK-Biobank", "UK-Biobank", "UK Biobank"),
         ("MS-COCO", "MS-COCO", "COCO"),
         ("tested on FLARE22", "FLARE22", "FLARE"),
+        ("unlike ImageNet, a small set", "ImageNet", "ImageNet"),
     ],
 )
 def test_spellings(matcher: Matcher, text: str, surface: str, dataset: str) -> None:
@@ -65,6 +66,9 @@ def test_spellings(matcher: Matcher, text: str, surface: str, dataset: str) -> N
         "Code: https://github.com/mlmed/torchxrayvision",
         "the voc of words",
         "Breast MRI",
+        "a glass-box model",
+        "the WMHs are small white matter lesions in this challenge",
+        "the CLiP dataset",
     ],
 )
 def test_what_only_looks_like_a_name(matcher: Matcher, text: str) -> None:

@@ -78,6 +78,9 @@ def test_sources(uses: Callable[..., Uses], text: str) -> None:
         "On BraTS, we reach a Dice of 0.9.",
         "The BraTS test set is used.",
         "We train a U-Net on BraTS.",
+        "The method outperforms existing methods on the BraTS dataset.",
+        "The gain over previous models is large in BraTS.",
+        "Evaluated on public datasets, including BraTS, it wins.",
     ],
 )
 def test_targets(uses: Callable[..., Uses], text: str) -> None:
