@@ -169,7 +169,8 @@ def _gaps_fit(text: str, places: list[int], start: int, end: int, alias: _Alias)
 
 def _gap_fits(gap: str, following: str, is_own: bool) -> bool:
     if is_own:
-        return len(gap) <= _SHORT and not any(mark in gap for mark in ",;:!?")
+        ends_clause = any(mark in gap for mark in ",;:!?") or ". " in gap
+        return len(gap) <= _SHORT and not ends_clause
     if _GAP.fullmatch(gap) is None:
         return False
     # "Image Net" and "JFT-300 M" are spellings; "deep lesion" is not DeepLesion.
@@ -197,6 +198,8 @@ def _case_fits(surface: str, alias: _Alias) -> bool:
     letters, wanted = _letters(surface), _letters(alias.name)
     if alias.is_ambiguous:
         return letters == wanted
+    if len(key(alias.name)) - 1 in alias.breaks and letters[-1] != wanted[-1]:
+        return False  # "ImageNet as" is not ImageNet-A in the plural
     is_acronym = len(wanted) <= _SHORT and not wanted.islower()
     # "Brain Tumor Segmentation Challenge" has a name's capitals, "brain tumor segmentation" none.
     is_phrase = len(alias.breaks) > 1 and not wanted.islower()

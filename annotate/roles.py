@@ -107,7 +107,7 @@ _RESULT = (
 )
 _TARGET_CUE = (
     r"(?:finetun|evaluat|test(?:ed|ing)\b|adapt(?:ed|ing)|transferr|appl(?:y|ied)\b|validat"
-    rf"|{_RESULT})"
+    rf"|replac|predict|{_RESULT})"
 )
 # Words of one clause that lead up to a name, without a cue of another role.
 _WORDS = rf"(?:(?!XX\b|and then|then\b|\w*{_TARGET_CUE})[\w%.'/]+,? ){{0,6}}?"

@@ -47,6 +47,9 @@ def found(matcher: Matcher, text: str) -> list[tuple[str, str]]:
         ("MS-COCO", "MS-COCO", "COCO"),
         ("tested on FLARE22", "FLARE22", "FLARE"),
         ("unlike ImageNet, a small set", "ImageNet", "ImageNet"),
+        ("ImageNet as a backbone", "ImageNet", "ImageNet"),
+        ("trained on ImageNet. A network", "ImageNet", "ImageNet"),
+        ("tested on ImageNet-A", "ImageNet-A", "ImageNet-A"),
     ],
 )
 def test_spellings(matcher: Matcher, text: str, surface: str, dataset: str) -> None:
