@@ -94,7 +94,7 @@ def _plain(piece: str) -> str:
 BACKGROUND = "background: "  # prefix of a rule read in a sentence that speaks of others
 
 _STORED = r"(?:weights?|checkpoints?|initializations?|init|backbones?|parameters)"
-_WEIGHTS = rf"(?:{_STORED}|features?|embeddings?)"
+_WEIGHTS = rf"(?:{_STORED}|features?|filters?|embeddings?)"
 _NETWORK = (
     r"(?:(?:classification|recognition|deep|convolutional|image|vision|supervised|base) )*"
     r"(?:models?|networks?|encoders?|cnns?|convnets?|vits?|transformers?|detectors?|classifiers?)"
