@@ -136,13 +136,15 @@ class Corpus:
         """A DuckDB connection in memory that sees the survey as it is on disk at this moment.
 
         Views: works (newest fetch), included (works left in by screening), passages, uses (of the
-        latest run), annotated, results, decisions, hits, screened, checkpoints, runs.
+        latest run), annotated, results, decisions, hits, screened, sought, checkpoints,
+        runs.
         """
         db = duckdb.connect()
         # The journal is read first: what it calls annotated is on disk already.
         with self.journal() as journal:
             tables = {
-                name: journal.table(name) for name in ("runs", "checkpoints", "hits", "screened")
+                name: journal.table(name)
+                for name in ("runs", "checkpoints", "hits", "screened", "sought")
             }
             tables["all_annotated"] = journal.table("annotated")
             tables["decisions"] = to_table(Decision, journal.decisions())
@@ -157,16 +159,18 @@ class Corpus:
 
     def _parts(self, db: duckdb.DuckDBPyConnection, kind: type[Record], view: str) -> None:
         """A view over all parts of a kind, with the part's name in `filename`."""
+        empty = schema(kind).empty_table().append_column("filename", pa.array([], pa.string()))
         parts = sorted((self.path / _FOLDERS[kind]).glob("[!.]*.parquet"))
-        if parts:
-            listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts)
-            db.execute(
-                f"CREATE VIEW {view} AS SELECT * FROM "
-                f"read_parquet([{listed}], union_by_name = true, filename = true)"
-            )
+        if not parts:
+            db.register(view, empty)
             return
-        empty = schema(kind).empty_table()
-        db.register(view, empty.append_column("filename", pa.array([], pa.string())))
+        listed = ", ".join("'" + str(part).replace("'", "''") + "'" for part in parts)
+        # Parts that an earlier version wrote may lack columns; they are null there.
+        db.register(f"{view}_columns", empty)
+        db.execute(
+            f"CREATE VIEW {view} AS SELECT * FROM {view}_columns UNION ALL BY NAME SELECT * FROM "
+            f"read_parquet([{listed}], union_by_name = true, filename = true)"
+        )
 
     def table(self, sql: str) -> pa.Table:
         """The answer to a query over the views of `connect`, as an Arrow table."""

@@ -21,7 +21,7 @@ import pyarrow as pa
 from data.errors import InputError
 from data.records import Decision
 
-_LAYOUT = 1
+_LAYOUT = 2
 _BUSY_MS = 30_000  # a writer waits this long for another writer before it gives up
 
 _DECISION_COLUMNS = [field.name for field in dataclasses.fields(Decision)]
@@ -43,6 +43,9 @@ CREATE TABLE IF NOT EXISTS hits (
 CREATE TABLE IF NOT EXISTS screened (
     work_id TEXT NOT NULL, stage TEXT NOT NULL, included INTEGER NOT NULL, reason TEXT NOT NULL,
     at TEXT NOT NULL, PRIMARY KEY (work_id, stage)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS sought (
+    work_id TEXT NOT NULL, what TEXT NOT NULL, origin TEXT NOT NULL, found INTEGER NOT NULL,
+    reason TEXT NOT NULL, at TEXT NOT NULL, PRIMARY KEY (work_id, what, origin)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS annotated (
     work_id TEXT NOT NULL, run TEXT NOT NULL, annotator TEXT NOT NULL, input TEXT NOT NULL,
     from_scratch INTEGER NOT NULL, at TEXT NOT NULL, PRIMARY KEY (work_id, run)) WITHOUT ROWID;
@@ -207,6 +210,23 @@ class Journal:
                 [(work, stage, int(included), reason, at) for work, included, reason in outcomes],
             )
 
+    def seek(
+        self, what: str, outcomes: Iterable[tuple[str, str, bool, str]], *, now: datetime
+    ) -> None:
+        """Note (work id, origin, found, reason) of a search for `what`, "abstract" or "full text".
+
+        Call it only when the passages that were found are on disk.
+        """
+        at = now.isoformat()
+        with self.transaction():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO sought VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    (work, what, origin, int(found), reason, at)
+                    for work, origin, found, reason in outcomes
+                ],
+            )
+
     def annotated_done(
         self,
         run: str,
@@ -253,7 +273,10 @@ class Journal:
         return [_decision(row) for row in rows]
 
     def table(self, name: str) -> pa.Table:
-        """One of the journal's tables as Arrow: runs, checkpoints, hits, screened, annotated."""
+        """One of the journal's tables as Arrow: runs, checkpoints, hits, screened, ...
+
+        All but the decisions, which `decisions` reads.
+        """
         kinds = {"TEXT": pa.string(), "INTEGER": pa.int64()}
         columns = self._db.execute(f"PRAGMA table_info({name})").fetchall()
         schema = pa.schema([(column[1], kinds[column[2]]) for column in columns])

@@ -64,6 +64,10 @@ class Work:
     type: str | None = _column("OpenAlex type, such as article or conference-paper", None)
     language: str | None = _column("ISO 639-1 code", None)
     venue: str | None = _column("journal, proceedings or preprint server", None)
+    publisher: str | None = _column("who publishes the venue", None)
+    links: tuple[str, ...] = _column(
+        "its other names, of all its versions: doi:10..., arxiv:2101.00001, pmid:1, pmcid:PMC1", ()
+    )
     authors: tuple[str, ...] = _column("names in the paper's order", ())
     countries: tuple[str, ...] = _column("ISO 3166-1 alpha-2 of the authors' institutions", ())
     topics: tuple[str, ...] = _column("OpenAlex topic ids (T...), best first", ())

@@ -33,7 +33,9 @@ SELECT = [
     "publication_date",
     "type",
     "language",
+    "ids",
     "primary_location",
+    "locations",
     "authorships",
     "topics",
     "referenced_works",
@@ -218,6 +220,8 @@ def _work(identity: str, record: Mapping[str, Any], fetched_at: datetime) -> Wor
         type=_text(record.get("type"), "type"),
         language=_text(record.get("language"), "language"),
         venue=_text(source.get("display_name"), "venue"),
+        publisher=_text(source.get("host_organization_name"), "publisher"),
+        links=_links(record),
         authors=_authors(record.get("authorships") or []),
         countries=_countries(record.get("authorships") or []),
         topics=tuple(work_id(topic.get("id")) for topic in record.get("topics") or []),
@@ -239,6 +243,31 @@ def _ids(values: Sequence[object]) -> tuple[str, ...]:
     if len(tails) == len(values) and all(map(str.isdecimal, tails)):
         return tuple(["W" + tail for tail in tails])
     return tuple(work_id(value) for value in values)
+
+
+_ARXIV = re.compile(
+    r"arxiv(?:\.org/(?:abs|pdf|html)/|[.:])(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})",
+    re.IGNORECASE,
+)
+_PMID = re.compile(r"(?:pubmed\.ncbi\.nlm\.nih\.gov|ncbi\.nlm\.nih\.gov/pubmed)/(\d+)")
+_PMCID = re.compile(r"\bPMC(?:/articles/)?(?:PMC)?(\d+)", re.IGNORECASE)
+
+
+def _links(record: Mapping[str, Any]) -> tuple[str, ...]:
+    """What else the work is called, by its ids and by where its versions lie, each once."""
+    places = [str(value) for value in (record.get("ids") or {}).values()]
+    for location in record.get("locations") or []:
+        places += [location.get("landing_page_url") or "", location.get("pdf_url") or ""]
+    found: dict[str, None] = {}
+    for place in places:
+        doi = bare_doi(place)
+        if doi is not None:
+            found[f"doi:{doi}"] = None
+        for kind, pattern in (("arxiv:", _ARXIV), ("pmid:", _PMID), ("pmcid:PMC", _PMCID)):
+            named = pattern.search(place)
+            if named is not None:
+                found[kind + named[1].lower()] = None
+    return tuple(found)
 
 
 def _abstract(record: Mapping[str, Any]) -> str | None:

@@ -132,3 +132,10 @@ def test_run_ids_sort_by_time() -> None:
 def test_a_quote_in_the_path_does_no_harm(tmp_path: Path) -> None:
     corpus = survey(tmp_path / "it's", [work()])
     assert [found.id for found in corpus.works()] == ["W1"]
+
+
+def test_parts_of_an_earlier_version_lack_columns_and_are_read(tmp_path: Path) -> None:
+    corpus = survey(tmp_path / "s", [work("W1")])
+    (part,) = (corpus.path / "works").iterdir()
+    pq.write_table(pq.read_table(part).drop_columns(["links", "publisher"]), part)
+    assert [found.links for found in corpus.works()] == [()]

@@ -161,3 +161,23 @@ def test_ids_and_dois() -> None:
     assert bare_doi("nothing") is None
     assert plain_text("a&amp;lt;b") == "a<b"
     assert plain_text(" <p> </p>") is None
+
+
+def test_links_are_the_names_of_all_versions() -> None:
+    record = {
+        "id": "https://openalex.org/W1",
+        "ids": {"pmid": "https://pubmed.ncbi.nlm.nih.gov/12", "doi": "https://doi.org/10.1/A"},
+        "locations": [
+            {"landing_page_url": "https://doi.org/10.1000/ABC", "pdf_url": None},
+            {"landing_page_url": "http://arxiv.org/abs/2101.00001v2"},
+            {"landing_page_url": None, "pdf_url": "https://arxiv.org/pdf/2101.00001"},
+            {"landing_page_url": "https://www.ncbi.nlm.nih.gov/pmc/articles/7891"},
+            {"landing_page_url": "https://europepmc.org/articles/pmc7891"},
+        ],
+    }
+    assert parse_work(record, fetched_at=NOW).links == (
+        "pmid:12",
+        "doi:10.1000/abc",
+        "arxiv:2101.00001",
+        "pmcid:PMC7891",
+    )
