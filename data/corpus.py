@@ -12,9 +12,8 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -33,6 +32,9 @@ from data.records import (
     schema,
     to_table,
 )
+
+if TYPE_CHECKING:
+    import duckdb
 
 PROTOCOL = "protocol.toml"
 _FOLDERS: Mapping[type[Record], str] = {
@@ -139,6 +141,8 @@ class Corpus:
         latest run), annotated, results, decisions, hits, screened, sought, checkpoints,
         runs.
         """
+        import duckdb  # not needed to write, and 25 MB in each process that only writes
+
         db = duckdb.connect()
         # The journal is read first: what it calls annotated is on disk already.
         with self.journal() as journal:

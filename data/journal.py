@@ -177,16 +177,27 @@ class Journal:
             for checkpoint in checkpoints:
                 self._move(checkpoint, now)
 
-    def page_done(self, checkpoint: Checkpoint, work_ids: Sequence[str], *, now: datetime) -> None:
-        """Move the checkpoint and note which works the query hit, in one transaction.
+    def page_done(
+        self,
+        checkpoint: Checkpoint,
+        work_ids: Sequence[str],
+        *,
+        now: datetime,
+        screened: tuple[str, Iterable[tuple[str, bool, str]]] = ("", ()),
+    ) -> None:
+        """Move the checkpoint, note which works the query hit and how screening went: all or none.
 
         Call it only when the part that the checkpoint speaks of is on disk.
+
+        Args:
+            screened: the stage, and (work id, included, reason) of each work; see `screen`.
         """
         with self.transaction():
             self._db.executemany(
                 "INSERT OR IGNORE INTO hits VALUES (?, ?, ?)",
                 [(work_id, checkpoint.query, checkpoint.run) for work_id in work_ids],
             )
+            self._screen(*screened, now)
             self._move(checkpoint, now)
 
     def _move(self, at: Checkpoint, now: datetime) -> None:
@@ -203,12 +214,15 @@ class Journal:
         self, stage: str, outcomes: Iterable[tuple[str, bool, str]], *, now: datetime
     ) -> None:
         """Note (work id, included, reason) at a stage; the latest outcome of a stage counts."""
-        at = now.isoformat()
         with self.transaction():
-            self._db.executemany(
-                "INSERT OR REPLACE INTO screened VALUES (?, ?, ?, ?, ?)",
-                [(work, stage, int(included), reason, at) for work, included, reason in outcomes],
-            )
+            self._screen(stage, outcomes, now)
+
+    def _screen(self, stage: str, outcomes: Iterable[tuple[str, bool, str]], now: datetime) -> None:
+        at = now.isoformat()
+        self._db.executemany(
+            "INSERT OR REPLACE INTO screened VALUES (?, ?, ?, ?, ?)",
+            [(work, stage, int(included), reason, at) for work, included, reason in outcomes],
+        )
 
     def seek(
         self, what: str, outcomes: Iterable[tuple[str, str, bool, str]], *, now: datetime

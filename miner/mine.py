@@ -13,8 +13,8 @@ import json
 import re
 import threading
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import chain, islice
@@ -27,12 +27,15 @@ from data.journal import Checkpoint, Journal
 from data.protocol import Protocol, screen
 from data.records import Work
 from miner.openalex import PER_PAGE, Query, parse_work, queries
-from miner.pages import Page, Pages
+from miner.pages import Page, Pages, page_of
+from miner.readers import cores, reading_pool
 from miner.slices import Slice, slice_size, slices
 
 WORKERS = 8
+_MANY_SLICES = 24  # of 500 works at least
 STAGE = "protocol"  # of screening
 _PART = 2000  # records of a file that become one part
+_Screened = tuple[str, bool, str]  # work id, whether it stays, why
 _Record = tuple[str, Any]  # where it stands ("line 3"), and the JSON value or the reject's reason
 
 
@@ -79,6 +82,7 @@ def mine(
     clock: Callable[[], datetime],
     progress: Progress = lambda works, expected: None,
     workers: int = WORKERS,
+    readers: int | None = None,
 ) -> Mined:
     """Ask OpenAlex all questions of a protocol, from where the last unfinished run stopped.
 
@@ -89,6 +93,8 @@ def mine(
         clock: gives the time, UTC.
         progress: is told works so far and works expected, after each page.
         workers: how many slices are fetched at once.
+        readers: how many other processes turn pages into parts; None for one a core where at
+            least some ten thousand works are left (each takes half a second to start), else none.
 
     Returns: the counts of this call; pages that an earlier call made safe are not in them.
 
@@ -105,13 +111,12 @@ def mine(
         if not journal.checkpoints(run):
             journal.plan(_first_checkpoints(protocol, pages, run, workers), now=clock())
         planned = journal.checkpoints(run)
-        miner = _Miner(corpus, protocol, pages, clock, progress, planned)
-        with ThreadPoolExecutor(workers) as pool:
-            jobs = [
-                pool.submit(miner.take, number, at)
-                for number, at in enumerate(planned)
-                if at.cursor is not None
-            ]
+        left = [(number, at) for number, at in enumerate(planned) if at.cursor is not None]
+        if readers is None:
+            readers = cores() if len(left) >= _MANY_SLICES else 0
+        with ThreadPoolExecutor(workers) as pool, reading_pool(readers) as processes:
+            miner = _Miner(corpus, protocol, pages, clock, progress, planned, processes)
+            jobs = [pool.submit(miner.take, number, at) for number, at in left]
             try:
                 for job in as_completed(jobs):
                     job.result()
@@ -153,6 +158,7 @@ class _Miner:
     clock: Callable[[], datetime]
     progress: Progress
     planned: Sequence[Checkpoint]
+    readers: Executor | None  # other processes that turn pages into parts
     stop: threading.Event = field(default_factory=threading.Event)
     total: Mined = Mined()
 
@@ -173,14 +179,20 @@ class _Miner:
 
     def _to_end(self, number: int, at: Checkpoint, query: Query, journal: Journal) -> Checkpoint:
         while at.cursor is not None and not self.stop.is_set():
-            page = self.pages.works(_params(query, at.cursor))
             name = f"{at.run}-{number:04d}-{at.pages:06d}"
             part = _Part(self.corpus, self.protocol, name, self.clock())
-            mined, ids = part.write(_records(page), raw=page.raw, journal=journal)
-            at = _moved(at, page)
-            journal.page_done(at, ids, now=self.clock())
-            self._note(number, at, mined)
+            taken = self.pages.get("/works", _params(query, at.cursor), self._reader(part))
+            at = _moved(at, taken)
+            _done(journal, at, taken.screened, self.clock())
+            self._note(number, at, taken.mined)
         return at
+
+    def _reader(self, part: _Part) -> Callable[[bytes], Taken]:
+        """`_Part.take`, in another process if there is a pool of them."""
+        pool = self.readers
+        if pool is None:
+            return part.take
+        return lambda body: pool.submit(part.take, body).result()
 
     def _note(self, number: int, at: Checkpoint, mined: Mined) -> None:
         with self._lock:
@@ -200,10 +212,10 @@ def _records(page: Page) -> Iterator[_Record]:
         yield f"result {place}", record
 
 
-def _moved(at: Checkpoint, page: Page) -> Checkpoint:
+def _moved(at: Checkpoint, page: Taken) -> Checkpoint:
     """The checkpoint after a page; the slice is done when the server has no more, or says so."""
-    works = at.works + len(page.results)
-    is_last = not page.results or (page.count is not None and works >= page.count)
+    works = at.works + page.n_records
+    is_last = page.n_records == 0 or (page.count is not None and works >= page.count)
     return replace(
         at,
         cursor=None if is_last else page.cursor,
@@ -211,6 +223,12 @@ def _moved(at: Checkpoint, page: Page) -> Checkpoint:
         works=works,
         expected=page.count,
     )
+
+
+def _done(journal: Journal, at: Checkpoint, screened: Sequence[_Screened], now: datetime) -> None:
+    """The last step of a part: its works, their screening and the checkpoint, all or none."""
+    ids = [work_id for work_id, _, _ in screened]
+    journal.page_done(at, ids, now=now, screened=(STAGE, screened))
 
 
 def mine_file(
@@ -238,10 +256,10 @@ def mine_file(
         records, query = read_records(path), f"file {path.name}"
         for number, batch in enumerate(_batches(records)):
             part = _Part(corpus, protocol, f"file-{digest[:12]}-{number:06d}", clock())
-            mined, ids = part.write(batch, raw=None, journal=journal)
+            mined, screened = part.write(batch, raw=None)
             total += mined
             at = Checkpoint(run, query, "", None, number + 1, total.works, None)
-            journal.page_done(at, ids, now=clock())
+            _done(journal, at, screened, clock())
             progress(total.works, None)
         journal.end_run(run, now=clock())
     return total
@@ -265,8 +283,26 @@ def _batches(records: Iterator[_Record]) -> Iterator[list[_Record]]:
         raise fault
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is left to know of a page whose part is on disk.
+
+    Args:
+        mined: the counts.
+        screened: how each work fared.
+        n_records: how many records the page had, rejects included.
+        cursor, count: as in `Page`.
+    """
+
+    mined: Mined
+    screened: list[_Screened]
+    n_records: int
+    cursor: str | None
+    count: int | None
+
+
 class _Part:
-    """One part of works to be, with what else its page leaves in the survey."""
+    """One part of works to be, with what else its page leaves in the survey. Can be pickled."""
 
     def __init__(self, corpus: Corpus, protocol: Protocol, name: str, now: datetime) -> None:
         self._corpus = corpus
@@ -274,10 +310,20 @@ class _Part:
         self._name = re.sub(r"[^\w\-]", "_", name)
         self._now = now
 
+    def take(self, body: bytes) -> Taken:
+        """Write all files of a page.
+
+        Raises:
+            PassingError: the page is not whole; nothing is written.
+        """
+        page = page_of(body)
+        mined, screened = self.write(_records(page), raw=page.raw)
+        return Taken(mined, screened, len(page.results), page.cursor, page.count)
+
     def write(
-        self, records: Sequence[_Record] | Iterator[_Record], *, raw: bytes | None, journal: Journal
-    ) -> tuple[Mined, list[str]]:
-        """Write all of it, the checkpoint excepted; returns the counts and the works' ids."""
+        self, records: Iterable[_Record], *, raw: bytes | None
+    ) -> tuple[Mined, list[_Screened]]:
+        """Write all files of it; returns the counts and how each work fared in screening."""
         works, rejects = [], []
         for place, record in records:
             try:
@@ -286,15 +332,16 @@ class _Part:
                 unread = None if isinstance(record, _Unreadable) else record
                 rejects.append({"at": place, "reason": str(e), "record": unread})
         if raw is not None:
-            self._keep("raw", "jsonl.gz", gzip.compress(raw, compresslevel=1, mtime=0))
+            is_packed = raw.startswith(b"\x1f\x8b")
+            packed = raw if is_packed else gzip.compress(raw, compresslevel=1, mtime=0)
+            self._keep("raw", "jsonl.gz", packed)
         if rejects:
             lines = "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects)
             self._keep("rejects", "jsonl", lines.encode())
         self._corpus.append(Work, works, name=self._name)
-        outcomes = [(work.id, *screen(work, self._protocol)) for work in works]
-        journal.screen(STAGE, outcomes, now=self._now)
-        left_out = sum(not included for _, included, _ in outcomes)
-        return Mined(len(works), left_out, len(rejects)), [work.id for work in works]
+        screened = [(work.id, *screen(work, self._protocol)) for work in works]
+        left_out = sum(not included for _, included, _ in screened)
+        return Mined(len(works), left_out, len(rejects)), screened
 
     def _work(self, record: Any) -> Work:
         if isinstance(record, _Unreadable):

@@ -182,6 +182,16 @@ def abstract_of(inverted: Mapping[str, Sequence[int]]) -> str:
     >>> abstract_of({"works": [1], "It": [0]})
     'It works'
     """
+    words = [""] * sum(map(len, inverted.values()))
+    try:
+        for word, places in inverted.items():
+            for place in places:
+                words[place] = word
+    except IndexError:
+        words = []  # positions have gaps
+    if "" not in words and words:
+        return " ".join(words)
+    # One index in many: gaps, or two words in one place. Slower, and loses none.
     placed = [(place, word) for word, places in inverted.items() for place in places]
     placed.sort()
     return " ".join([word for _, word in placed])
@@ -238,10 +248,14 @@ def _work(identity: str, record: Mapping[str, Any], fetched_at: datetime) -> Wor
 
 def _ids(values: Sequence[object]) -> tuple[str, ...]:
     """`work_id` of each; lists of references are long, and nearly all in one form."""
-    cut = len(_PREFIX)
-    tails = [v[cut:] for v in values if isinstance(v, str) and v.startswith(_PREFIX)]
-    if len(tails) == len(values) and all(map(str.isdecimal, tails)):
-        return tuple(["W" + tail for tail in tails])
+    try:
+        joined = "\n".join(values)  # type: ignore[arg-type]
+    except TypeError:
+        return tuple(work_id(value) for value in values)
+    numbers = joined.replace(_PREFIX, "")
+    cut = len(joined) - len(numbers)
+    if cut == len(values) * len(_PREFIX) and numbers.replace("\n", "").isdecimal():
+        return tuple(["W" + number for number in numbers.split("\n")])
     return tuple(work_id(value) for value in values)
 
 
@@ -250,6 +264,7 @@ _ARXIV = re.compile(
     re.IGNORECASE,
 )
 _PMID = re.compile(r"(?:pubmed\.ncbi\.nlm\.nih\.gov|ncbi\.nlm\.nih\.gov/pubmed)/(\d+)")
+_NAMED = re.compile(r"10\.|arxiv|pmc|pubmed", re.IGNORECASE)  # the rest names nothing
 _PMCID = re.compile(r"\bPMC(?:/articles/)?(?:PMC)?(\d+)", re.IGNORECASE)
 
 
@@ -260,6 +275,8 @@ def _links(record: Mapping[str, Any]) -> tuple[str, ...]:
         places += [location.get("landing_page_url") or "", location.get("pdf_url") or ""]
     found: dict[str, None] = {}
     for place in places:
+        if not _NAMED.search(place):
+            continue
         doi = bare_doi(place)
         if doi is not None:
             found[f"doi:{doi}"] = None

@@ -5,17 +5,19 @@ The key travels as a Bearer header to the configured server only; it is in no UR
 
 from __future__ import annotations
 
-import json
 import random
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urljoin, urlsplit
 
+import orjson
 import requests
+import urllib3
 
 from data.errors import InputError, NetworkError
 from data.settings import Settings
@@ -25,6 +27,9 @@ _SHORT_WAIT_S = 60.0  # a longer Retry-After means a spent budget: to be told, n
 _FIRST_BACKOFF_S = 0.5
 _LONGEST_BACKOFF_S = 30.0
 _REDIRECTS = 5
+_GZIP = b"\x1f\x8b"
+_LARGEST = 200_000_000  # bytes of an unpacked page; a hundred works have 1 MB
+T = TypeVar("T")
 _LONGEST = 200  # characters of a server's message that an error quotes
 
 
@@ -37,7 +42,7 @@ class Page:
         cursor: of the next page; None on the last one.
         count: how many records the whole query has, as the server says now.
         groups: of a `group_by` query: (key, how many).
-        raw: the body, for keeping.
+        raw: the body as it came, packed by gzip or not, for keeping.
     """
 
     results: list[Any]
@@ -47,7 +52,7 @@ class Page:
     raw: bytes
 
 
-class _PassingError(Exception):
+class PassingError(Exception):
     """A fault that may pass: try again, after `wait_s` if the server said how long."""
 
     def __init__(
@@ -103,28 +108,33 @@ class Pages:
             session = self._own.session = requests.Session()
             session.trust_env = False  # a .netrc must not replace the key
             session.headers["User-Agent"] = "cats-toolkit"
+            session.headers["Accept-Encoding"] = "gzip"  # kept as it comes, see `unpacked`
             self._sessions.append(session)
         return session
 
     def works(self, params: Mapping[str, str]) -> Page:
         """One page of works; see `get` for what it raises."""
-        return self.get("/works", params)
+        return self.get("/works", params, page_of)
 
-    def get(self, path: str, params: Mapping[str, str]) -> Page:
-        """One page of a list endpoint, tried until it is whole or `settings.tries` are used up.
+    def get(self, path: str, params: Mapping[str, str], read: Callable[[bytes], T]) -> T:
+        """What `read` makes of an answer, asked for until it is whole or all tries are used up.
+
+        Args:
+            read: is given the body as it came, packed by gzip or not (see `unpacked`); raises
+                `PassingError` for one that is not whole.
 
         Raises:
             NetworkError: it cannot be had now; the same call may succeed later.
             InputError: it cannot be had at all: key, plan, or question refused.
         """
         url = self._settings.openalex_url + path
-        fault = _PassingError("not tried")
+        fault = PassingError("not tried")
         for attempt in range(self._settings.tries):
             if attempt:
                 self._sleep(self._wait_s(attempt, fault))
             try:
-                return _page(self._body(url, params))
-            except _PassingError as e:
+                return read(self._body(url, params))
+            except PassingError as e:
                 fault = e
                 if e.is_too_fast:
                     self.pace.too_fast()
@@ -134,7 +144,7 @@ class Pages:
             url=url,
         )
 
-    def _wait_s(self, attempt: int, fault: _PassingError) -> float:
+    def _wait_s(self, attempt: int, fault: PassingError) -> float:
         if fault.wait_s is not None:
             return fault.wait_s
         longest: float = min(_FIRST_BACKOFF_S * 2**attempt, _LONGEST_BACKOFF_S)
@@ -145,8 +155,8 @@ class Pages:
         for _ in range(_REDIRECTS):
             response = self._send(url, params)
             if not response.is_redirect:
-                _refuse(response)
-                return bytes(response.content)
+                return _taken(response)
+            response.close()
             url, params = urljoin(url, response.headers["Location"]), None
             if urlsplit(url).netloc != urlsplit(self._settings.openalex_url).netloc:
                 raise InputError(
@@ -156,6 +166,7 @@ class Pages:
         raise NetworkError(f"more than {_REDIRECTS} redirects", url=url)
 
     def _send(self, url: str, params: Mapping[str, str] | None) -> requests.Response:
+        """An answer of any kind, its body not yet read."""
         key = self._settings.openalex_key
         try:
             self.pace.wait()
@@ -165,20 +176,49 @@ class Pages:
                 headers={"Authorization": f"Bearer {key}"} if key else {},
                 timeout=(self._settings.connect_timeout_s, self._settings.read_timeout_s),
                 allow_redirects=False,
+                stream=True,
             )
             self.pace.answered(response.headers)
-            return response
         except requests.RequestException as e:
             self.pace.answered({})
             # Only the kind: the text of these errors quotes the whole URL.
-            raise _PassingError(f"no answer ({type(e).__name__})") from e
+            raise PassingError(f"no answer ({type(e).__name__})") from e
+        return response
+
+
+def _taken(response: requests.Response) -> bytes:
+    """The body of a good answer, as it came: what is packed stays packed."""
+    try:
+        with response:
+            _refuse(response)
+            return bytes(response.raw.read())
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as e:
+        raise PassingError(f"an answer cut short ({type(e).__name__})") from e
+
+
+def unpacked(body: bytes) -> bytes:
+    """A body without its packing, if it has one.
+
+    Raises:
+        PassingError: the packing is damaged, or opens to more than any page has.
+    """
+    if not body.startswith(_GZIP):
+        return body
+    try:
+        opener = zlib.decompressobj(wbits=31)
+        plain = opener.decompress(body, _LARGEST)
+    except zlib.error as e:
+        raise PassingError("an answer with damaged packing") from e
+    if not opener.eof:
+        raise PassingError(f"an answer cut short, or of more than {_LARGEST / 1e6:.0f} MB")
+    return plain
 
 
 def _refuse(response: requests.Response) -> None:
     """Nothing for a good answer; else what this status means.
 
     Raises:
-        _PassingError: it may pass.
+        PassingError: it may pass.
         NetworkError: the day's budget is spent.
         InputError: asking again would change nothing.
     """
@@ -189,7 +229,7 @@ def _refuse(response: requests.Response) -> None:
     if status == requests.codes.too_many:
         _refuse_429(response, message, url)
     if status >= requests.codes.server_error:
-        raise _PassingError(f"HTTP {status} {message}", _retry_after(response))
+        raise PassingError(f"HTTP {status} {message}", _retry_after(response))
     if status in (requests.codes.unauthorized, requests.codes.forbidden):
         raise InputError(
             f"HTTP {status} {message}; check OPENALEX_API_KEY (free at openalex.org), or unset it",
@@ -204,7 +244,7 @@ def _refuse_429(response: requests.Response, message: str, url: str) -> None:
     if "plan" in message.lower():
         raise InputError(f"HTTP 429 {message}; this question needs a paid plan", url=url)
     if wait_s is None or wait_s <= _SHORT_WAIT_S:
-        raise _PassingError(f"HTTP 429 {message}", wait_s, is_too_fast=True)
+        raise PassingError(f"HTTP 429 {message}", wait_s, is_too_fast=True)
     raise NetworkError(
         f"HTTP 429 {message}: the budget is spent; the same command continues after the reset, "
         f"in {wait_s / 3600:.1f} h",
@@ -230,17 +270,21 @@ def _message(response: requests.Response) -> str:
     return f"{answer.get('error', '')} {answer.get('message', '')}".strip()[:_LONGEST]
 
 
-def _page(body: bytes) -> Page:
-    """The page in a body; not JSON, not a page, or cut short by the server may all pass."""
+def page_of(body: bytes) -> Page:
+    """The page in a body, packed or not.
+
+    Raises:
+        PassingError: it is not JSON, no page, or cut short by the server; all may pass.
+    """
     try:
-        answer = json.loads(body)
+        answer = orjson.loads(unpacked(body))
         meta = answer["meta"]
         results = list(answer["results"])
         groups = tuple((str(g["key"]), int(g["count"])) for g in answer.get("group_by") or [])
     except (ValueError, KeyError, TypeError) as e:
-        raise _PassingError(f"an answer that is no page ({type(e).__name__})") from e
+        raise PassingError(f"an answer that is no page ({type(e).__name__})") from e
     if meta.get("timed_out"):
         # 200, but the server ran out of time and left works out without another word.
-        raise _PassingError("a page that the server calls partial (meta.timed_out)")
+        raise PassingError("a page that the server calls partial (meta.timed_out)")
     cursor = meta.get("next_cursor")
     return Page(results, cursor if results else None, meta.get("count"), groups, body)

@@ -8,6 +8,7 @@ refused with OpenAlex's error JSON, so that a typing error in a query cannot pas
 from __future__ import annotations
 
 import base64
+import gzip
 import itertools
 import json
 import random
@@ -22,6 +23,8 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+
+import orjson
 
 from data.errors import InputError
 from miner.openalex import abstract_of, bare_doi, plain_text, work_id
@@ -315,7 +318,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(e.status, "Invalid query parameters error.", str(e))
             return
         self._spoil(answer)
-        self._send(HTTPStatus.OK, json.dumps(answer).encode())
+        self._send(HTTPStatus.OK, orjson.dumps(answer))
 
     def _answer(self) -> dict[str, Any]:
         parts = urlsplit(self.path)
@@ -421,6 +424,9 @@ class _Handler(BaseHTTPRequestHandler):
         is_search = ".search" in self.path or "search=" in self.path
         cost = _PRICE_SEARCH_USD if is_search else _PRICE_FILTER_USD
         left = max(0.0, _BUDGET_USD - cost * len(self.library.requests))
+        packing = {}
+        if status == HTTPStatus.OK and not claimed and self._takes_gzip():
+            body, packing = gzip.compress(body, compresslevel=1), {"Content-Encoding": "gzip"}
         self.send_response(status)
         for name, value in {
             "Content-Type": "application/json",
@@ -428,6 +434,7 @@ class _Handler(BaseHTTPRequestHandler):
             "X-RateLimit-Limit-USD": f"{_BUDGET_USD:g}",
             "X-RateLimit-Remaining-USD": f"{left:.4f}",
             "X-RateLimit-Cost-USD": f"{cost:g}",
+            **packing,
             **(headers or {}),
         }.items():
             self.send_header(name, value)
@@ -435,6 +442,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
         if claimed:
             self.close_connection = True
+
+    def _takes_gzip(self) -> bool:
+        return "gzip" in self.headers.get("Accept-Encoding", "")
 
     def log_message(self, format: str, *args: object) -> None:
         """Requests are kept in the library, not printed."""

@@ -1,6 +1,6 @@
 """The miner beside a cursor loop, against `cats replay` in a process of its own.
 
-    python tests/benchmarks/mining.py [--works N] [--workers N]
+    python tests/benchmarks/mining.py [--works N] [--workers N] [--only-cats]
 
 The loop asks page after page and keeps the JSON, as pyalex's `paginate` does (its host is fixed, so
 the loop is written out here); the miner also parses, screens and writes Parquet and its journal.
@@ -10,16 +10,21 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
+import random
 import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import requests
 
@@ -39,45 +44,57 @@ last_year = 2024
 types = ["article"]
 languages = ["en"]
 """
-_WORDS = [
-    "We",
-    "fine",
-    "tune",
-    "a",
-    "pretrained",
-    "network",
-    "on",
-    "images",
-    "and",
-    "report",
-    "its",
-    "accuracy",
-    "for",
-    "each",
-    "class",
-]
+_VOCABULARY = 20_000
+_SYLLABLES = ["ra", "dio", "lo", "gi", "cal", "net", "work", "trans", "fer", "ima", "ge", "seg"]
 
 
 def works(n: int) -> Iterator[dict[str, Any]]:
-    """Works with an abstract of 150 words and 20 references, spread over ten years."""
+    """Invented works of the size of real ones (4.4 kB in the fields that are asked for).
+
+    An abstract of 150 words, 30 references, 4 authors, 2 locations; spread over ten years.
+    """
+    rng = random.Random(7)
+    words = ["".join(rng.choices(_SYLLABLES, k=rng.randint(1, 3))) for _ in range(_VOCABULARY)]
     first = date(2015, 1, 1)
     for number in range(n):
         day = first + timedelta(days=(number * 7919) % 3650)
         places: dict[str, list[int]] = {}
         for place in range(150):
-            places.setdefault(_WORDS[(place * number) % len(_WORDS)], []).append(place)
+            word = words[int(_VOCABULARY * rng.random() ** 5)]
+            places.setdefault(word, []).append(place)
         yield {
             "id": f"https://openalex.org/W{number}",
             "doi": f"https://doi.org/10.5555/{number}",
-            "title": f"Paper {number}",
+            "title": " ".join(rng.choices(words, k=12)),
             "publication_year": day.year,
             "publication_date": day.isoformat(),
             "type": "article",
             "language": "en",
-            "topics": [{"id": "https://openalex.org/T1"}],
-            "referenced_works": [f"https://openalex.org/W{number + k}" for k in range(20)],
+            "ids": {"openalex": f"https://openalex.org/W{number}"},
+            "primary_location": _location(number),
+            "locations": [_location(number), _location(number + 1)],
+            "authorships": [_authorship(number + k) for k in range(4)],
+            "topics": [{"id": f"https://openalex.org/T{k}"} for k in (1, 2, 3)],
+            "referenced_works": [f"https://openalex.org/W{number + k}" for k in range(30)],
             "abstract_inverted_index": places,
         }
+
+
+def _location(number: int) -> dict[str, Any]:
+    return {
+        "is_oa": True,
+        "landing_page_url": f"https://example.org/articles/{number}",
+        "pdf_url": f"https://example.org/articles/{number}.pdf",
+        "source": {"display_name": "A Journal", "host_organization_name": "A Publisher"},
+    }
+
+
+def _authorship(number: int) -> dict[str, Any]:
+    return {
+        "author": {"id": f"https://openalex.org/A{number}", "display_name": f"Ada Nr {number}"},
+        "countries": ["NL"],
+        "institutions": [{"display_name": f"University {number}", "country_code": "NL"}],
+    }
 
 
 @contextmanager
@@ -92,21 +109,42 @@ def replay(path: Path, *faults: str) -> Iterator[str]:
         server.terminate()
 
 
-def loop(url: str, survey: Path) -> int:
-    """Page after page, kept as JSON lines."""
+def _looped(url: str, survey: Path) -> Iterator[list[dict[str, Any]]]:
     (query,) = queries(load(survey / "protocol.toml"))
-    count, cursor = 0, "*"
-    with requests.Session() as session, (survey / "works.jsonl").open("w") as kept:
+    cursor = "*"
+    with requests.Session() as session:
         while cursor:
             params = dict(query.params) | {"per-page": str(PER_PAGE), "cursor": cursor}
             page = session.get(f"{url}/works", params=params, timeout=30).json()
-            kept.writelines(json.dumps(work) + "\n" for work in page["results"])
-            count += len(page["results"])
+            yield page["results"]
             cursor = page["meta"]["next_cursor"] if page["results"] else None
+
+
+def loop(url: str, survey: Path) -> int:
+    """Page after page, kept as JSON lines."""
+    count = 0
+    with (survey / "works.jsonl").open("w") as kept:
+        for page in _looped(url, survey):
+            kept.writelines(json.dumps(work) + "\n" for work in page)
+            count += len(page)
     return count
 
 
-def cats(workers: int) -> Callable[[str, Path], int]:
+def loop_to_table(url: str, survey: Path) -> int:
+    """The same, ending in a table with abstracts as text: what one does next by hand."""
+    import pandas as pd  # here, so that it is not counted as memory of `cats mine`
+
+    rows = []
+    for page in _looped(url, survey):
+        for work in page:
+            inverted = work.pop("abstract_inverted_index")
+            places = [(place, word) for word, at in inverted.items() for place in at]
+            rows.append(work | {"abstract": " ".join(word for _, word in sorted(places))})
+    pd.DataFrame(rows).to_parquet(survey / "works.parquet")
+    return len(rows)
+
+
+def cats(workers: int, readers: int | None = None) -> Callable[[str, Path], int]:
     def run(url: str, survey: Path) -> int:
         with Pages(Settings(openalex_url=url)) as pages:
             return mine(
@@ -116,51 +154,99 @@ def cats(workers: int) -> Callable[[str, Path], int]:
                 server=url,
                 clock=lambda: datetime.now(UTC),
                 workers=workers,
+                readers=readers,
             ).works
 
     return run
 
 
-def measured(run: Callable[[str, Path], int], url: str, n: int) -> tuple[float, float]:
-    """(wall seconds, CPU seconds of this process)."""
+@dataclass(frozen=True)
+class Run:
+    """What a run took: wall and CPU seconds of all its processes, and its files' bytes."""
+
+    wall: float
+    cpu: float
+    bytes: int
+
+
+def measured(run: Callable[[str, Path], int], url: str, n: int) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         Corpus.create(Path(folder) / "s", protocol=_PROTOCOL)
-        wall, cpu = time.perf_counter(), time.process_time()
+        wall, cpu = time.perf_counter(), _cpu_s()
         found = run(url, Path(folder) / "s")
+        wall, cpu = time.perf_counter() - wall, _cpu_s() - cpu
         assert found == n, f"{found} of {n} works"
-        return time.perf_counter() - wall, time.process_time() - cpu
+        size = sum(file.stat().st_size for file in Path(folder).rglob("*") if file.is_file())
+        return Run(wall, cpu, size)
+
+
+def _cpu_s() -> float:
+    """CPU seconds of this process and of the children that it has waited for."""
+    each = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(used.ru_utime + used.ru_stime for used in each)
+
+
+class _Memory:
+    """The most memory, in MB, of this process and its pool together, looked at 5 times a second."""
+
+    def __enter__(self) -> Self:
+        self.peak_mb = 0.0
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.2):
+            pids = [os.getpid(), *(child.pid for child in multiprocessing.active_children())]
+            self.peak_mb = max(self.peak_mb, sum(map(_resident_mb, pids)))
+
+
+def _resident_mb(pid: int | None) -> float:
+    """Memory of a process, what it shares with others divided among them (PSS)."""
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0.0  # it has ended
+    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1e3
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--works", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--only-cats", action="store_true", help="no loop: for memory at scale")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "works.jsonl"
         with path.open("w") as file:
             file.writelines(json.dumps(work) + "\n" for work in works(options.works))
-        print(
-            f"{options.works} works, {path.stat().st_size / options.works:.0f} bytes each as JSON"
-        )
+        size = path.stat().st_size / options.works
+        print(f"{options.works} works, {size:.0f} bytes each as JSON; server on the same machine")
+        runs = {f"cats mine, {options.workers} slices": cats(options.workers)}
+        if not options.only_cats:
+            runs |= {"cursor loop, JSON lines": loop, "cursor loop, Parquet": loop_to_table}
         for faults, name in ((["latency"], "50 ms latency"), ([], "no latency")):
             with replay(path, *faults) as url:
-                requests.get(f"{url}/works", timeout=60)  # the server has read its file
-                table = {
-                    "cursor loop": measured(loop, url, options.works),
-                    f"cats mine, {options.workers} slices": measured(
-                        cats(options.workers), url, options.works
-                    ),
-                }
-            base = table["cursor loop"][0]
-            for run, (wall, cpu) in table.items():
-                speed = options.works / wall
-                print(
-                    f"  {name:14} {run:22} {wall:7.1f} s  {speed:7.0f} works/s  x {wall / base:.2f}"
-                    f"  CPU {1e6 * cpu / options.works:5.0f} us/work"
-                )
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"  peak memory of this process {peak:.0f} MB")
+                requests.get(f"{url}/works", timeout=600)  # the server has read its file
+                print(name)
+                _compare(runs, url, options.works)
+
+
+def _compare(runs: Mapping[str, Callable[[str, Path], int]], url: str, n: int) -> None:
+    for name, run in runs.items():
+        with _Memory() as memory:
+            found = measured(run, url, n)
+        print(
+            f"  {name:26} {found.wall:7.1f} s  {n / found.wall:7.0f} works/s"
+            f"  CPU {1e6 * found.cpu / n:5.0f} us/work"
+            f"  {memory.peak_mb:5.0f} MB memory  {found.bytes / n:5.0f} bytes/work on disk",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

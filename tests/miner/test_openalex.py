@@ -112,7 +112,7 @@ def test_a_bare_id_is_enough() -> None:
         ({"publication_year": "soon"}, "publication_year is 'soon'"),
         ({"title": 3}, "title is 3"),
         ({"publication_date": "May"}, "Invalid isoformat"),
-        ({"abstract_inverted_index": {"a": 3}}, "not iterable"),
+        ({"abstract_inverted_index": {"a": 3}}, "no len"),
         ({"is_retracted": "no"}, "is_retracted"),
         ({"topics": [{"id": "x"}]}, "not an OpenAlex id"),
     ],
