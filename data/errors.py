@@ -70,3 +70,9 @@ class NetworkError(CatsError):
     """The network or the budget gave out; the same command continues later."""
 
     exit_code = 6
+
+
+class StoppedError(CatsError):
+    """The run was ended from outside; the same command continues."""
+
+    exit_code = 130

@@ -13,7 +13,7 @@ from data.errors import PartialError
 
 if TYPE_CHECKING:
     from data.corpus import Corpus
-    from miner.mine import Mined
+    from miner.parts import Mined
 
 app = typer.Typer()
 
@@ -135,9 +135,10 @@ def _mine_server(
     from data.corpus import PROTOCOL
     from data.protocol import load
     from data.settings import settings
-    from miner.mine import Mined, mine, run_settings
+    from miner.mine import mine, run_settings
     from miner.pace import Pace, usual_rate
     from miner.pages import Pages
+    from miner.parts import Mined
 
     protocol, outside = load(survey.path / PROTOCOL), settings(os.environ)
     server = outside.openalex_url
@@ -177,7 +178,7 @@ def _mine_file(
 
     from data.corpus import PROTOCOL
     from data.protocol import load
-    from miner.mine import mine_file
+    from miner.files import mine_file
 
     return mine_file(
         survey,
@@ -199,7 +200,7 @@ def replay(
     """Serve a works file as OpenAlex on this machine, until interrupted; prints its address."""
     import threading
 
-    from miner.mine import read_records
+    from miner.files import read_records
     from miner.replay import serve
 
     records = [record for _, record in read_records(works) if isinstance(record, dict)]

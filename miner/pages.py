@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, TypeVar
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import orjson
 import requests
@@ -50,6 +50,10 @@ class Page:
     count: int | None
     groups: tuple[tuple[str, int], ...]
     raw: bytes
+
+
+class AbsentError(InputError):
+    """The server knows no such record."""
 
 
 class PassingError(Exception):
@@ -115,6 +119,19 @@ class Pages:
     def works(self, params: Mapping[str, str]) -> Page:
         """One page of works; see `get` for what it raises."""
         return self.get("/works", params, page_of)
+
+    def single(self, name: str) -> Any | None:
+        """The work of an id, a merged one followed to its successor; None if there is none.
+
+        Such look-ups are free. See `get` for what it raises.
+
+        Args:
+            name: `W1`, `doi:10...` or `pmid:1`.
+        """
+        try:
+            return self.get(f"/works/{quote(name, safe=':/')}", {}, _record_of)
+        except AbsentError:
+            return None
 
     def get(self, path: str, params: Mapping[str, str], read: Callable[[bytes], T]) -> T:
         """What `read` makes of an answer, asked for until it is whole or all tries are used up.
@@ -235,6 +252,8 @@ def _refuse(response: requests.Response) -> None:
             f"HTTP {status} {message}; check OPENALEX_API_KEY (free at openalex.org), or unset it",
             url=url,
         )
+    if status == requests.codes.not_found:
+        raise AbsentError("not known to the server", url=url)
     raise InputError(f"HTTP {status} {message}; correct the protocol", url=url)
 
 
@@ -288,3 +307,10 @@ def page_of(body: bytes) -> Page:
         raise PassingError("a page that the server calls partial (meta.timed_out)")
     cursor = meta.get("next_cursor")
     return Page(results, cursor if results else None, meta.get("count"), groups, body)
+
+
+def _record_of(body: bytes) -> Any:
+    try:
+        return orjson.loads(unpacked(body))
+    except ValueError as e:
+        raise PassingError("an answer that is no JSON") from e

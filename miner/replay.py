@@ -70,6 +70,10 @@ class _RefusalError(Exception):
         self.status = status
 
 
+class _MovedError(Exception):
+    """The record is at another path."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request that came in.
@@ -85,10 +89,11 @@ class Request:
 
 @dataclass
 class Library:
-    """The works that are served, and what was asked of them."""
+    """The works that are served, which ids were merged into which, and what was asked of them."""
 
     works: Sequence[_Work]
     faults: frozenset[str] = frozenset()
+    merged: Mapping[str, str] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
     _found: dict[tuple[str | None, ...], list[_Work]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -314,6 +319,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             answer = self._answer()
+        except _MovedError as e:
+            self._send(HTTPStatus.MOVED_PERMANENTLY, b"", headers={"Location": str(e)})
+            return
         except _RefusalError as e:
             self._error(e.status, "Invalid query parameters error.", str(e))
             return
@@ -325,6 +333,8 @@ class _Handler(BaseHTTPRequestHandler):
         if parts.path == "/works":
             return _listing(self.library, dict(parse_qsl(parts.query)))
         name = unquote(parts.path).removeprefix("/works/")
+        if name in self.library.merged:
+            raise _MovedError(f"/works/{self.library.merged[name]}")
         found = self.library.by_name.get(bare_doi(name) or name.upper())
         if found is None or not parts.path.startswith("/works/"):
             raise _RefusalError(f"{parts.path} was not found", HTTPStatus.NOT_FOUND)
@@ -459,7 +469,11 @@ class _Server(ThreadingHTTPServer):
 
 @contextmanager
 def serve(
-    works: Sequence[_Work], *, port: int = 0, faults: Sequence[str] = ()
+    works: Sequence[_Work],
+    *,
+    port: int = 0,
+    faults: Sequence[str] = (),
+    merged: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, Library]]:
     """Serve works as OpenAlex on this machine while the context is open.
 
@@ -467,6 +481,7 @@ def serve(
         works: objects in the shape of OpenAlex's works.
         port: 0 takes a free one.
         faults: names out of `FAULTS`.
+        merged: old id -> the id of the record that took its place.
 
     Returns: the address to give as `CATS_OPENALEX_URL`, and the library with its requests.
 
@@ -476,7 +491,7 @@ def serve(
     unknown = [fault for fault in faults if fault not in FAULTS]
     if unknown:
         raise InputError(f"fault {unknown[0]!r} is not one of {', '.join(FAULTS)}")
-    library = Library(works, frozenset(faults))
+    library = Library(works, frozenset(faults), merged or {})
     handler = type("Handler", (_Handler,), {"library": library, "counter": itertools.count(1)})
     try:
         server = _Server(("127.0.0.1", port), handler)

@@ -218,7 +218,7 @@ def _resident_mb(pid: int | None) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--works", type=int, default=20_000)
-    parser.add_argument("--workers", type=int, default=16)
+    parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--only-cats", action="store_true", help="no loop: for memory at scale")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

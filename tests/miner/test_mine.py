@@ -21,9 +21,11 @@ from data.corpus import Corpus
 from data.errors import InputError, NetworkError
 from data.protocol import load
 from data.settings import Settings
-from miner.mine import Mined, mine, mine_file, read_records
+from miner.files import mine_file, read_records
+from miner.mine import mine
 from miner.pace import Pace
 from miner.pages import Pages
+from miner.parts import Mined
 from miner.replay import serve
 
 N_WORKS = 730  # eight pages

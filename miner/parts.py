@@ -1,0 +1,164 @@
+"""A page or batch of records as one part of the survey: works, rejects, raw page, screening.
+
+The order is: raw page, rejects, part of works; then, in one transaction, hits, screening and the
+checkpoint. So a kill at any point costs at most the page in hand, which the next run asks for again
+and writes under the same names.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from data.corpus import Corpus, write_whole
+from data.errors import InputError
+from data.journal import Checkpoint, Journal
+from data.protocol import Protocol, screen
+from data.records import Work
+from miner.openalex import parse_work
+from miner.pages import Page, page_of
+
+STAGE = "protocol"  # of screening
+Screened = tuple[str, bool, str]  # work id, whether it stays, why
+State = tuple[datetime | None, bool | None]  # last change at the source, retracted
+Record = tuple[str, Any]  # where it stands ("line 3"), and the JSON value or why there is none
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """What a run brought.
+
+    Args:
+        works: how many records became works.
+        left_out: how many of them screening left out of the survey.
+        rejects: how many records could not be read; each is in a file of the `rejects` folder.
+        expected: how many works the server counted; None for a file.
+    """
+
+    works: int = 0
+    left_out: int = 0
+    rejects: int = 0
+    expected: int | None = None
+
+    def __add__(self, other: Mined) -> Mined:
+        counts = [count for count in (self.expected, other.expected) if count is not None]
+        return Mined(
+            self.works + other.works,
+            self.left_out + other.left_out,
+            self.rejects + other.rejects,
+            sum(counts) if counts else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that is not even JSON, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is left to know of a page whose part is on disk.
+
+    Args:
+        mined: the counts.
+        screened: how each work fared.
+        n_records: how many records the page had, rejects included.
+        cursor, count: as in `Page`.
+    """
+
+    mined: Mined
+    screened: list[Screened]
+    n_records: int
+    cursor: str | None
+    count: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of works to be, with what else its page leaves in the survey. Can be pickled.
+
+    Args:
+        name: unique to the run and page; other characters than letters and digits become "_".
+        now: when its records were fetched, UTC.
+        known: state (see `state_of`) of the works held already; those in this state are left out.
+    """
+
+    corpus: Corpus
+    protocol: Protocol
+    name: str
+    now: datetime
+    known: Mapping[str, State] = field(default_factory=dict)
+
+    def take(self, body: bytes) -> Taken:
+        """Write all files of a page.
+
+        Raises:
+            PassingError: the page is not whole; nothing is written.
+        """
+        page = page_of(body)
+        mined, screened = self.write(_records(page), raw=page.raw)
+        return Taken(mined, screened, len(page.results), page.cursor, page.count)
+
+    def write(
+        self, records: Iterable[Record], *, raw: bytes | None
+    ) -> tuple[Mined, list[Screened]]:
+        """Write all files of it; returns the counts and how each work fared in screening."""
+        works, rejects = [], []
+        for place, record in records:
+            try:
+                work = self._work(record)
+            except InputError as e:
+                unread = None if isinstance(record, Unreadable) else record
+                rejects.append({"at": place, "reason": str(e), "record": unread})
+                continue
+            if work.updated is None or self.known.get(work.id) != state_of(work):
+                works.append(work)
+        if raw is not None:
+            is_packed = raw.startswith(b"\x1f\x8b")
+            packed = raw if is_packed else gzip.compress(raw, compresslevel=1, mtime=0)
+            self._keep("raw", "jsonl.gz", packed)
+        if rejects:
+            lines = "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects)
+            self._keep("rejects", "jsonl", lines.encode())
+        if works or not self.known:
+            self.corpus.append(Work, works, name=self._file)
+        screened = [(work.id, *screen(work, self.protocol)) for work in works]
+        left_out = sum(not included for _, included, _ in screened)
+        return Mined(len(works), left_out, len(rejects)), screened
+
+    @property
+    def _file(self) -> str:
+        return re.sub(r"[^\w\-]", "_", self.name)
+
+    def _work(self, record: Any) -> Work:
+        if isinstance(record, Unreadable):
+            raise InputError(record.reason)
+        return parse_work(record, fetched_at=self.now)
+
+    def _keep(self, folder: str, ending: str, body: bytes) -> None:
+        (self.corpus.path / folder).mkdir(exist_ok=True)
+        path = self.corpus.path / folder / f"{self._file}.{ending}"
+        write_whole(path, lambda file: file.write(body))
+
+
+def state_of(work: Work) -> State:
+    """What differs once a record has changed at its source."""
+    return work.updated, work.is_retracted
+
+
+def _records(page: Page) -> Iterator[Record]:
+    for place, record in enumerate(page.results, start=1):
+        yield f"result {place}", record
+
+
+def done(journal: Journal, at: Checkpoint, screened: Sequence[Screened], now: datetime) -> None:
+    """The last step of a part: its works, their screening and the checkpoint, all or none."""
+    ids = [work_id for work_id, _, _ in screened]
+    journal.page_done(at, ids, now=now, screened=(STAGE, screened))
