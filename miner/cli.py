@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 
 app = typer.Typer()
 
+_Step = Literal["mine", "again", "update"]
 Workers = Annotated[int, typer.Option(min=1, max=64, help="Slices fetched at once.")]
 
 
 @app.command()
 def plan(corpus: CorpusDir = HERE, workers: Workers = 8, as_json: AsJson = False) -> None:
-    """What `cats mine` would fetch and cost, by year; asks one call a question, takes no data."""
+    """What `cats mine` would fetch and cost, by year; one or two calls a question, no data."""
     import os
 
     from data.corpus import PROTOCOL, Corpus
     from data.protocol import load
     from data.settings import settings
+    from miner.pace import usual_rate
     from miner.pages import Pages
     from miner.plan import plans
 
@@ -35,17 +37,30 @@ def plan(corpus: CorpusDir = HERE, workers: Workers = 8, as_json: AsJson = False
     outside = settings(os.environ)
     has_key = outside.openalex_key is not None
     with Pages(outside) as pages:
-        asked = plans(protocol, pages, has_key=has_key, workers=workers)
+        rate = usual_rate(outside.openalex_url, has_key=has_key)
+        asked = plans(protocol, pages, has_key=has_key, workers=workers, rate=rate)
     if as_json:
         print_json([plan.as_row() for plan in asked])
         return
     print_table(
-        ["query", "works", "slices", "calls", "US dollars", "days of free allowance"],
+        ["query", "works", "slices", "calls", "US dollars", "days of free allowance", "minutes"],
         [
-            [plan.query, plan.works, plan.slices, plan.calls, f"{plan.dollars:.4f}", plan.days]
+            [
+                plan.query,
+                plan.works,
+                len(plan.slices),
+                plan.calls,
+                f"{plan.dollars:.4f}",
+                plan.days,
+                plan.minutes,
+            ]
             for plan in asked
         ],
     )
+    for plan in asked:
+        if plan.topics_alone is not None:
+            left_out = plan.topics_alone - plan.works
+            say(f"the text leaves out {left_out} of the {plan.topics_alone} works of the topics")
     years = sorted({year for plan in asked for year in plan.by_year})
     print_table(
         ["year", *(plan.query for plan in asked)],
@@ -62,6 +77,9 @@ def mine(
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Ask a question anew that is answered already.")
+    ] = False,
+    update: Annotated[
+        bool, typer.Option("--update", help="Bring what is new or changed since the last run.")
     ] = False,
     budget: Annotated[
         float | None, typer.Option(min=0, help="Stop before more US dollars than this are spent.")
@@ -106,7 +124,8 @@ def mine(
 
         if source is None:
             limits = (budget, rate, workers)
-            mined = _mine_server(survey, again=again, limits=limits, progress=progress)
+            step: _Step = "update" if update else "again" if again else "mine"
+            mined = _mine_server(survey, step=step, limits=limits, progress=progress)
         else:
             mined = _mine_file(survey, source, progress=progress)
     if as_json:
@@ -124,7 +143,7 @@ def mine(
 def _mine_server(
     survey: Corpus,
     *,
-    again: bool,
+    step: _Step,
     limits: tuple[float | None, float | None, int],
     progress: Callable[[int, int | None, str], None],
 ) -> Mined:
@@ -139,6 +158,7 @@ def _mine_server(
     from miner.pace import Pace, usual_rate
     from miner.pages import Pages
     from miner.parts import Mined
+    from miner.update import update
 
     protocol, outside = load(survey.path / PROTOCOL), settings(os.environ)
     server = outside.openalex_url
@@ -146,8 +166,11 @@ def _mine_server(
     with survey.journal() as journal:
         ended = journal.ended_at("mine", settings=asked)
         is_open = journal.open_run("mine", settings=asked) is not None
-    if ended is not None and not (again or is_open):
-        say(f"this question was answered whole on {ended:%Y-%m-%d}; --again asks it anew")
+    if step == "mine" and ended is not None and not is_open:
+        say(
+            f"this question was answered whole on {ended:%Y-%m-%d}; "
+            "--update brings what is new, --again asks it anew"
+        )
         return Mined()
     budget, rate, workers = limits
     has_key = outside.openalex_key is not None
@@ -158,7 +181,7 @@ def _mine_server(
         progress(works, expected, f"${pace.spent:.4f} spent{left}")
 
     with Pages(outside, pace=pace) as pages:
-        mined = mine(
+        mined = (update if step == "update" else mine)(
             survey,
             protocol,
             pages,

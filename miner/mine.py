@@ -13,7 +13,7 @@ from data.corpus import Corpus, new_run
 from data.errors import StoppedError
 from data.journal import Checkpoint, Journal
 from data.protocol import Protocol
-from miner.openalex import PER_PAGE, Query, queries
+from miner.openalex import PER_PAGE, Query, queries, topics_only
 from miner.pages import Pages
 from miner.parts import Mined, Part, Taken, done
 from miner.readers import cores, reading_pool
@@ -82,12 +82,42 @@ def first_checkpoints(
         first_year: instead of the protocol's.
     """
     first, last = first_year or protocol.search.first_year, protocol.search.last_year
+    for question in asked(protocol, pages):
+        n_works = sum(count for year, count in question.by_year.items() if year >= first)
+        size = slice_size(n_works, workers)
+        for piece in slices(first, last, question.by_year, size=size):
+            yield Checkpoint(run, question.query.name, str(piece), "*", 0, 0, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question as it is asked of the server.
+
+    Args:
+        by_year: works a year of publication.
+        topics_alone: works that the topics have without the text that narrows them; None where
+            there is no text, or no topic.
+    """
+
+    query: Query
+    by_year: dict[int, int]
+    topics_alone: int | None = None
+
+
+def asked(protocol: Protocol, pages: Pages) -> Iterator[Asked]:
+    """Each question; the search by its topics alone if its text leaves none of their works out.
+
+    A filter costs a tenth of a search. One call a question, and one for its topics alone.
+    """
+    wider = topics_only(protocol)
     for query in queries(protocol):
         by_year = works_by_year(query, pages)
-        n_works = sum(count for year, count in by_year.items() if year >= first)
-        size = slice_size(n_works, workers)
-        for piece in slices(first, last, by_year, size=size):
-            yield Checkpoint(run, query.name, str(piece), "*", 0, 0, None)
+        if wider is None or not query.costs_search:
+            yield Asked(query, by_year)
+            continue
+        of_topics = works_by_year(wider, pages)
+        is_same = of_topics == by_year
+        yield Asked(wider if is_same else query, by_year, sum(of_topics.values()))
 
 
 def works_by_year(query: Query, pages: Pages) -> dict[int, int]:
@@ -111,7 +141,8 @@ class Miner:
     total: Mined = field(default_factory=Mined)
 
     def __post_init__(self) -> None:
-        self._queries = {query.name: query for query in queries(self.protocol)}
+        known = [*queries(self.protocol), topics_only(self.protocol)]
+        self._queries = {query.name: query for query in known if query is not None}
         self._at = dict(enumerate(self.planned))
         self._lock = threading.Lock()
         self._readers: Executor | None = None

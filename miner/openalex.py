@@ -75,6 +75,15 @@ class Query:
         return replace(self, params=tuple(params.items()))
 
 
+def topics_only(protocol: Protocol) -> Query | None:
+    """The search without the text that narrows it, a tenth of the price; None without both."""
+    search = protocol.search
+    if not (search.topics and search.text):
+        return None
+    wider = protocol.model_copy(update={"search": search.model_copy(update={"text": None})})
+    return replace(queries(wider)[0], name="search, topics only")
+
+
 def queries(protocol: Protocol) -> list[Query]:
     """The questions that a protocol asks: its search, if it has topics or text, then its seeds.
 

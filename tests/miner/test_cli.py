@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from builders import survey
 
@@ -55,7 +56,7 @@ def test_plan_asks_once_and_says_the_price(tmp_path: Path) -> None:
     survey(tmp_path)
     with serve(WORKS) as (url, library):
         (plan,) = result(cats("plan", "-C", str(tmp_path), "--json", url=url))
-    assert (plan["works"], plan["slices"], plan["calls"]) == (3, 1, 2)
+    assert (plan["works"], len(plan["slices"]), plan["calls"]) == (3, 1, 2)
     assert (plan["days"], plan["by_year"]) == (1, {"2020": 3})
     assert len(library.requests) == 1
 
@@ -87,3 +88,41 @@ def test_replay_prints_its_address_and_serves(tmp_path: Path) -> None:
         done = cats("mine", "-C", str(tmp_path / "s"), "--json", url=url)
         server.terminate()
     assert result(done)["works"] == 3
+
+
+def test_update_brings_a_new_work(tmp_path: Path) -> None:
+    survey(tmp_path)
+    with serve(WORKS) as (url, _):
+        early = cats("mine", "-C", str(tmp_path), "--update", url=url)
+        assert (early.returncode, "`cats mine` first" in early.stderr) == (3, True)
+        cats("mine", "-C", str(tmp_path), url=url)
+        port = urlsplit(url).port or 0
+    new = WORKS[0] | {
+        "id": "https://openalex.org/W9",
+        "publication_year": 2026,
+        "publication_date": "2026-01-01",
+    }
+    with serve([*WORKS, new], port=port) as (url, _):
+        found = result(cats("mine", "-C", str(tmp_path), "--update", "--json", url=url))
+        # These works have no date of change, so all count as changed.
+        assert found["works"] == 4
+        assert result(cats("status", "-C", str(tmp_path), "--json", url=url))["works"] == 4
+
+
+def test_plan_says_what_the_text_leaves_out_and_asks_the_cheaper_question(tmp_path: Path) -> None:
+    survey(tmp_path)
+    protocol = tmp_path / "protocol.toml"
+    text = protocol.read_text()
+    words = [WORKS[0] | {"title": "Pretrained"}, *WORKS[1:]]
+    with serve(words) as (url, library):
+        protocol.write_text(text.replace("first_year", 'text = "pretrained"\nfirst_year'))
+        (narrow,) = result(cats("plan", "-C", str(tmp_path), "--json", url=url))
+        protocol.write_text(text.replace("first_year", 'text = "a OR pretrained"\nfirst_year'))
+        (same,) = result(cats("plan", "-C", str(tmp_path), "--json", url=url))
+        library.requests.clear()
+        assert result(cats("mine", "-C", str(tmp_path), "--json", url=url))["works"] == 3
+    assert (narrow["works"], narrow["topics_alone"], narrow["query"]) == (1, 3, "search")
+    assert (same["works"], same["topics_alone"]) == (3, 3)
+    assert same["query"] == "search, topics only"
+    assert narrow["dollars"] == 10 * same["dollars"]
+    assert sum(".search" in request.path for request in library.requests) == 1  # to count only
