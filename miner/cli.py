@@ -213,6 +213,30 @@ def _mine_file(
 
 
 @app.command()
+def topics(
+    words: Annotated[str, typer.Argument(help="Words of the topic's name.")],
+    as_json: AsJson = False,
+) -> None:
+    """OpenAlex's topics by name, as lines to pin in protocol.toml; one call at a search's price."""
+    import os
+
+    from data.settings import settings
+    from miner.openalex import topics_named
+    from miner.pages import Pages
+
+    with Pages(settings(os.environ)) as pages:
+        found = topics_named(words, pages.topics(words).results)
+    if as_json:
+        print_json([topic.model_dump() | {"works": works} for topic, works in found])
+        return
+    for topic, works in found:
+        name = topic.name.replace('"', '\\"')
+        print(f'    {{ id = "{topic.id}", name = "{name}" }},  # {works} works')  # noqa: T201
+    if not found:
+        say(f"no topic has {words!r} in its name or description; try fewer words")
+
+
+@app.command()
 def replay(
     works: Annotated[Path, typer.Argument(help="Works in OpenAlex's JSON(L) shape, plain or .gz.")],
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,

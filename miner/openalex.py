@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlsplit
 from pyalex import Works
 
 from data.errors import InputError
-from data.protocol import Protocol
+from data.protocol import Protocol, Topic
 from data.records import Work
 
 PER_PAGE = 100  # the documented most; the server takes 200 (seen in summer 2026)
@@ -137,6 +137,24 @@ def _base(protocol: Protocol) -> Works:
 
 def _query(name: str, works: Works, *, costs_search: bool = False) -> Query:
     return Query(name, tuple(parse_qsl(urlsplit(works.url).query)), costs_search)
+
+
+def topics_named(words: str, records: Sequence[Any]) -> list[tuple[Topic, int]]:
+    """(topic, works) of records of the topics endpoint; those with all words in the name first.
+
+    Raises:
+        InputError: a record has no id or name.
+    """
+    found = []
+    for record in records:
+        try:
+            topic = Topic(id=work_id(record["id"]), name=str(record["display_name"]))
+            found.append((topic, int(record.get("works_count") or 0)))
+        except (TypeError, KeyError, ValueError) as e:
+            raise InputError(f"not a topic in OpenAlex's shape: {_short(record)}") from e
+    wanted = words.lower().split()
+    found.sort(key=lambda each: not all(word in each[0].name.lower() for word in wanted))
+    return found
 
 
 # --- parsing ----------------------------------------------------------------------------------

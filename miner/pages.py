@@ -120,6 +120,11 @@ class Pages:
         """One page of works; see `get` for what it raises."""
         return self.get("/works", params, page_of)
 
+    def topics(self, words: str) -> Page:
+        """The topics that a search for words finds; see `get` for what it raises."""
+        params = {"search": words, "select": "id,display_name,works_count", "per-page": "50"}
+        return self.get("/topics", params, page_of)
+
     def single(self, name: str) -> Any | None:
         """The work of an id, a merged one followed to its successor; None if there is none.
 

@@ -1,8 +1,8 @@
 """A local OpenAlex over any works file: real HTTP on this machine, with faults by name.
 
 It answers what `miner.openalex` asks: `/works` with filters, `search`, `sort`, `select`, cursor
-and basic paging and `group_by`; `/works/W1` and `/works/doi:10...`. What it does not know is
-refused with OpenAlex's error JSON, so that a typing error in a query cannot pass here.
+and basic paging and `group_by`; `/works/W1` and `/works/doi:10...`; `/topics?search=`. What it does
+not know is refused with OpenAlex's error JSON, so that a typing error in a query cannot pass here.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ FAULTS: Mapping[str, str] = {
     "timed-out": "every third page is partial: meta.timed_out, half of the works missing",
     "401": "every request is refused for its key",
     "storm": "10% 429, 5% 5xx, 3% cut short, 3% reset, 3% partial, 2% later than a time-out",
+    "reorder": "citations change between requests, and with them the order of unsorted questions",
     "latency": "waits 50 ms before every answer",
     "bad-record": "the first work of every page has a text where a number should be",
 }
@@ -101,6 +102,9 @@ class Library:
     def found(self, params: Mapping[str, str]) -> list[_Work]:
         """The works that a question finds, in its order; kept, since paging asks it again."""
         question = tuple(params.get(name) for name in ("filter", "search", "sort"))
+        if "reorder" in self.faults and "sort" not in params:
+            kept = self._find(params)
+            return random.Random(len(self.requests)).sample(kept, len(kept))  # noqa: S311
         with self._lock:
             if question not in self._found:
                 self._found[question] = self._find(params)
@@ -239,6 +243,19 @@ def _listing(library: Library, params: Mapping[str, str]) -> dict[str, Any]:
     return {"meta": meta, "results": _selected(page, params.get("select")), "group_by": []}
 
 
+def _topic_listing(works: Sequence[_Work], words: str) -> dict[str, Any]:
+    """The answer to `/topics?search=`: topics whose name has all words, most works first."""
+    topics = [topic for work in works for topic in work.get("topics") or []]
+    counts = Counter(topic["id"] for topic in topics)
+    names = {topic["id"]: str(topic.get("display_name") or "") for topic in topics}
+    found = [
+        {"id": topic, "display_name": names[topic], "works_count": count}
+        for topic, count in counts.most_common()
+        if all(word in names[topic].lower() for word in words.lower().split())
+    ]
+    return {"meta": {"count": len(found)}, "results": found, "group_by": []}
+
+
 def _grouped(works: Sequence[_Work], group: str) -> dict[str, Any]:
     if group not in _GROUPS:
         raise _RefusalError(f"group_by {group} is not valid. Valid: {', '.join(_GROUPS)}")
@@ -330,8 +347,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> dict[str, Any]:
         parts = urlsplit(self.path)
+        params = dict(parse_qsl(parts.query))
         if parts.path == "/works":
-            return _listing(self.library, dict(parse_qsl(parts.query)))
+            return _listing(self.library, params)
+        if parts.path == "/topics":
+            return _topic_listing(self.library.works, params.get("search", ""))
         name = unquote(parts.path).removeprefix("/works/")
         if name in self.library.merged:
             raise _MovedError(f"/works/{self.library.merged[name]}")

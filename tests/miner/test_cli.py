@@ -126,3 +126,13 @@ def test_plan_says_what_the_text_leaves_out_and_asks_the_cheaper_question(tmp_pa
     assert same["query"] == "search, topics only"
     assert narrow["dollars"] == 10 * same["dollars"]
     assert sum(".search" in request.path for request in library.requests) == 1  # to count only
+
+
+def test_topics_come_as_lines_for_the_protocol(tmp_path: Path) -> None:
+    named = {"id": "https://openalex.org/T10052", "display_name": "Medical Image Segmentation"}
+    with serve([WORKS[0] | {"topics": [named]}, *WORKS[1:]]) as (url, _):
+        line = cats("topics", "medical image", url=url).stdout
+        none = cats("topics", "astronomy", url=url)
+    assert line == '    { id = "T10052", name = "Medical Image Segmentation" },  # 1 works\n'
+    assert (none.stdout, none.returncode) == ("", 0)
+    assert "no topic has" in none.stderr

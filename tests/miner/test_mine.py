@@ -1,5 +1,6 @@
 import gzip
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -12,20 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from builders import NOW, PROTOCOL, survey
 from hypothesis import given
 from hypothesis import strategies as st
 
 import miner.slices
 from data.corpus import Corpus
-from data.errors import InputError, NetworkError
+from data.errors import InputError, NetworkError, StoppedError
+from data.journal import Checkpoint
 from data.protocol import load
 from data.settings import Settings
 from miner.files import mine_file, read_records
-from miner.mine import mine
+from miner.mine import Miner, mine
 from miner.pace import Pace
 from miner.pages import Pages
 from miner.parts import Mined
+from miner.readers import reading_pool
 from miner.replay import serve
 
 N_WORKS = 730  # eight pages
@@ -302,3 +306,82 @@ def test_lines_of_json_come_back_in_order(
 def test_real_works_can_be_mined(tmp_path: Path, shared: Path) -> None:
     corpus = Corpus.create(tmp_path / "s", protocol=PROTOCOL)
     assert file_mined(corpus, shared / "corpus" / "works.jsonl.gz").rejects == 0
+
+
+def test_other_processes_leave_the_same_rows(tmp_path: Path) -> None:
+    alone, together = survey(tmp_path / "1"), survey(tmp_path / "2")
+    with serve(records()) as (url, _):
+        assert mined(alone, url, readers=0) == mined(together, url, readers=2)
+    assert list(alone.works()) == list(together.works())
+
+
+@pytest.mark.parametrize("fault", ["truncated", "timed-out", "not-json"])
+def test_other_processes_tell_a_page_that_is_not_whole(tmp_path: Path, fault: str) -> None:
+    corpus = survey(tmp_path)
+    with serve(records(), faults=[fault]) as (url, _):
+        assert mined(corpus, url, readers=1).works == N_WORKS
+
+
+def test_readers_end_when_the_run_is_killed(tmp_path: Path) -> None:
+    survey(tmp_path / "s")
+    script = (
+        "import sys, time, multiprocessing\n"
+        "from miner.readers import reading_pool\n"
+        "if __name__ == '__main__':\n"
+        "    with reading_pool(2) as pool:\n"
+        "        list(pool.map(abs, [1, 2]))\n"
+        "        print(*(p.pid for p in multiprocessing.active_children()), flush=True)\n"
+        "        time.sleep(60)\n"
+    )
+    path = tmp_path / "run.py"
+    path.write_text(script)
+    with subprocess.Popen([sys.executable, str(path)], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        children = [int(pid) for pid in run.stdout.readline().split()]
+        assert children
+        run.kill()
+    end = time.monotonic() + 20
+    while any(is_alive(pid) for pid in children):
+        assert time.monotonic() < end, "a reading process outlived its run"
+        time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(") ", 1)[1][0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_an_ended_reader_stops_the_run_resumably(tmp_path: Path) -> None:
+    with reading_pool(1) as pool:
+        assert pool is not None
+        pool.submit(abs, 1).result()
+        (pid,) = (child.pid for child in multiprocessing.active_children())
+        os.kill(pid or 0, signal.SIGKILL)
+        corpus = survey(tmp_path)
+        with serve(records()) as (url, _), Pages(Settings(openalex_url=url)) as pages:
+            protocol = load(corpus.path / "protocol.toml")
+            miner = Miner(corpus, protocol, pages, lambda: NOW, lambda works, expected: None, [])
+            miner._readers = pool
+            at = Checkpoint("r", "search", "2015-01-01..2024-12-31", "*", 0, 0, None)
+            with pytest.raises(StoppedError, match="the same command continues"):
+                miner.take(0, at)
+    assert ids(corpus) == []
+
+
+def test_an_unsorted_question_loses_works_where_the_miner_does_not(tmp_path: Path) -> None:
+    corpus = survey(tmp_path)
+    with serve(records(), faults=["reorder"]) as (url, _):
+        params = {"filter": "topics.id:T1", "per-page": "100"}
+        found, cursor = set[str](), "*"
+        while cursor:
+            page = requests.get(
+                f"{url}/works", params=params | {"cursor": cursor}, timeout=5
+            ).json()
+            found |= {record["id"] for record in page["results"]}
+            cursor = page["meta"]["next_cursor"]
+        mined(corpus, url)
+    assert len(found) < N_WORKS
+    assert len(ids(corpus)) == N_WORKS
