@@ -228,6 +228,7 @@ def _by_name(name: str, works: Sequence[Version]) -> Iterator[Link]:
     if not all(_is_one_name(*pair) for pair in pairs):
         return
     kind, _, value = name.partition(":")
+    value = value.upper() if kind == "pmcid" else value
     for one, other in pairs:
         alike = similarity(title_of(one.title), title_of(other.title))
         yield Link(one, other, True, alike, f"same {_LABELS.get(kind, kind)} {value}")

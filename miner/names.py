@@ -13,17 +13,7 @@ _PARTICLES = re.compile(
     r"|zu|zur|st)$"
 )
 _TITLES = frozenset(("jr", "sr", "dr", "prof", "md", "phd", "msc", "iii"))
-_PLAIN = {
-    "ø": "o",
-    "ł": "l",
-    "đ": "d",
-    "ð": "d",
-    "þ": "th",
-    "ı": "i",
-    "œ": "oe",
-    "æ": "ae",
-    "ß": "ss",
-}
+_PLAIN = {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "œ": "oe", "æ": "ae"}
 _UMLAUTS = {"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"}
 _LETTERS = str.maketrans(
     _PLAIN | {k.upper(): v.title() for k, v in _PLAIN.items()} | {"ß": "ss", "ı": "i", "’": "'"}
@@ -80,11 +70,16 @@ def share_given(left: str, right: str) -> bool:
 def overlap(left: Sequence[str], right: Sequence[str]) -> float:
     """The share of the shorter list's names that agree with one in the other; 0 for an empty one.
 
-    Surnames only are looked at, since lists of authors are cut to initials.
+    Surnames alone will do, since lists of authors are cut to initials.
     """
     short, long = sorted((left, right), key=len)
-    known = {part for name in long for read in readings(name) for part in read.surname}
-    shared = sum(any(read.surname & known for read in readings(name)) for name in short)
+    known = [read for name in long for read in readings(name)]
+    surnames = {part for read in known for part in read.surname}
+    whole = {frozenset(read.parts) for read in known}  # in whatever order
+    shared = sum(
+        any(read.surname & surnames or frozenset(read.parts) in whole for read in readings(name))
+        for name in short
+    )
     return shared / len(short) if short else 0.0
 
 

@@ -63,7 +63,8 @@ _NOTE = (
     r"|conference)"
 )
 _NOTES = re.compile(
-    rf"[(\[]\s*{_NOTE}\s+(?:version|abstract|paper|manuscript)\s*[)\]]"
+    r"\[version \d+[^\]]*\]"  # F1000: [version 2; peer review: 2 approved]
+    rf"|[(\[]\s*{_NOTE}\s+(?:version|abstract|paper|manuscript)\s*[)\]]"
     rf"|[(\[]\s*preprint\s*[)\]]|\s[-–—:]\s*{_NOTE}\s+(?:version|abstract)\s*$"
     r"|^\s*(?:extended abstract|preprint)\s*:\s*"
 )
@@ -144,8 +145,8 @@ def title_of(text: str) -> Title:
     if "(" in clean:
         clean = _without_acronyms(clean)
     clean = clean.lower()
-    is_about = _MARK.search(clean) is not None
     clean = _NOTES.sub(" ", clean)
+    is_about = _MARK.search(clean) is not None
     head, *tail = _COLON.split(clean.strip(), maxsplit=1)
     first = _canonical(head)
     rest = _canonical(tail[0]) if tail else ()
