@@ -117,20 +117,19 @@ class Title:
         return len(self.words) >= 4 and len(self.key) >= 20
 
     def blocks(self) -> list[str]:
-        """Any two titles that `match` share at least one of these.
+        """Any two titles that `match`, or of which one `is_prolonged`, share at least one of these.
 
-        Two titles of n words that differ in one word are equal in their first or second half.
+        Two titles that differ in one long word are equal in all the others and in its head.
         """
         if not self.is_specific or self.is_about:
             return []
         found = [self.key]
         if self.main is not None:
             found.append(self.main)
-        n = len(self.words)
-        if any(len(word) >= _TYPO_LETTERS - 1 for word in self.words):
-            half = n // 2
-            found.append(f"{n} {' '.join(self.words[:half])} *")
-            found.append(f"{n} * {' '.join(self.words[half:])}")
+        for place, word in enumerate(self.words):
+            if len(word) >= _TYPO_LETTERS - 1 and word.isalpha():
+                masked = (*self.words[:place], word[:_TYPO_HEAD] + "*", *self.words[place + 1 :])
+                found.append(" ".join(masked))
         return found
 
 
@@ -150,7 +149,7 @@ def title_of(text: str) -> Title:
     head, *tail = _COLON.split(clean.strip(), maxsplit=1)
     first = _canonical(head)
     rest = _canonical(tail[0]) if tail else ()
-    words = _canonical(clean) if tail else first
+    words = first + rest
     is_named = len(first) >= 5 and bool(rest)
     return Title(
         plain=" ".join(_WORD.findall(clean)),
