@@ -225,7 +225,7 @@ def _by_name(name: str, works: Sequence[Version]) -> Iterator[Link]:
     if len(works) > _MOST_SHARED:
         return
     pairs = list(combinations(works, 2))
-    if not all(_is_one_name(*pair) for pair in pairs):
+    if not all(_is_one_name(name, *pair) for pair in pairs):
         return
     kind, _, value = name.partition(":")
     value = value.upper() if kind == "pmcid" else value
@@ -234,19 +234,32 @@ def _by_name(name: str, works: Sequence[Version]) -> Iterator[Link]:
         yield Link(one, other, True, alike, f"same {_LABELS.get(kind, kind)} {value}")
 
 
-def _is_one_name(one: Version, other: Version) -> bool:
+def _is_one_name(name: str, one: Version, other: Version) -> bool:
     """Whether titles and authors allow that two works share a name because they are one."""
     if gainsay(one, other):
         return False
     if not (one.title and other.title):
         return not _authors_differ(one, other)
     left, right = title_of(one.title), title_of(other.title)
-    if similarity(left, right) >= _ALIKE or left.key in (right.key, right.main):
+    if left.key in (right.key, right.main) or left.main == right.key:
         return True
-    if left.main == right.key:
+    if name.startswith("doi:") and _is_container(name, one, other):
+        return False
+    if similarity(left, right) >= _ALIKE:
         return True
     is_same = bool(one.authors and other.authors) and agree(one.author, other.author)
     return is_same and shared_words(left, right) >= _RELATED
+
+
+def _is_container(name: str, one: Version, other: Version) -> bool:
+    """Whether a shared DOI may be that of a proceedings or a data set.
+
+    A paper's DOI is one work's own and another work's link; OpenAlex merges what has the same DOI,
+    so two works with it, or two that only link to it, are more likely to lie in the same volume.
+    """
+    own = [version.doi for version in (one, other) if version.doi]
+    is_own = any(bare_name(f"doi:{doi}") == name for doi in own)
+    return not is_own or (len(own) == 2 and own[0] == own[1])
 
 
 # --- by title -----------------------------------------------------------------------------------
@@ -320,11 +333,11 @@ def _are_near(one: Version, other: Version) -> bool:
 
 
 def _are_two(one: Version, other: Version) -> bool:
-    """Two arXiv ids, or two articles of one venue: their authors or editors hold them apart."""
+    """Two arXiv ids, or two DOIs or years in one venue: authors or editors hold them apart."""
     preprints = [{n for n in v.names if n.startswith("arxiv:")} for v in (one, other)]
     if all(preprints) and not preprints[0] & preprints[1]:
         return True
-    is_one_venue = one.kind == other.kind != PREPRINT and one.venue == other.venue is not None
-    return (
-        is_one_venue and None not in (one.doi, other.doi) and not set(one.names) & set(other.names)
-    )
+    if one.kind != other.kind or one.kind == PREPRINT or set(one.names) & set(other.names):
+        return False
+    is_one_venue = one.venue == other.venue is not None
+    return is_one_venue and (bool(one.doi and other.doi) or one.year != other.year)

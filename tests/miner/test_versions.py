@@ -27,7 +27,7 @@ from miner.openalex import parse_work
 from miner.versions import Merge, hold_apart, merge_versions, merged, versions
 
 PAIRS = Path(__file__).parents[1] / "fixtures" / "version_pairs.jsonl"
-RECALL = 55 / 64  # reached; what is missed is named in the file, below "reworded"
+RECALL = 56 / 65  # reached; what is missed is named in the file, below "reworded"
 TITLE = "Calibrated uncertainty for lesion delineation in brain scans"
 AUTHORS = ("Mira Castellan", "Joren Vale", "Tam Oduya")
 
