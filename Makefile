@@ -34,6 +34,7 @@ check: $(VENV)/dev
 bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/annotator.py
 	$(BIN)/python tests/benchmarks/mining.py
+	$(BIN)/python tests/benchmarks/versions.py
 
 clean:
 	rm -rf $(VENV) dist

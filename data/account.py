@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 
+from data.corpus import N_MERGED
 from data.protocol import Protocol
 
 _WIDTH, _BOX, _LINE, _PAD, _GAP = 760, 340, 18, 14, 40
@@ -28,6 +29,7 @@ class Account:
         duplicates: how many of these named a work that another had brought.
         screened: works.
         excluded: works that screening left out, by reason, most frequent first.
+        versions: works left in by screening, but versions of a paper for which another work stands.
         included: works in the survey.
         full_text: works in the survey with more text than title and abstract.
         annotated: works in the survey that the annotator has read.
@@ -38,6 +40,7 @@ class Account:
     duplicates: int
     screened: int
     excluded: Mapping[str, int]
+    versions: int
     included: int
     full_text: int
     annotated: int
@@ -70,6 +73,7 @@ def account(db: duckdb.DuckDBPyConnection) -> Account:
         duplicates=_count(db, known) - _count(db, distinct),
         screened=screened,
         excluded=dict(excluded.fetchall()),
+        versions=_count(db, N_MERGED),
         included=_count(db, "SELECT count(*) FROM included"),
         full_text=_count(
             db, "SELECT count(*) FROM included SEMI JOIN passages ON included.id = work_id"
@@ -96,7 +100,10 @@ def flow_svg(found: Account, *, title: str) -> str:
             [f"Records identified: {n_records:,}", *identified],
             [f"Duplicates removed: {found.duplicates:,}"],
         ),
-        ([f"Works screened: {found.screened:,}"], [f"Excluded: {n_out:,}", *excluded]),
+        (
+            [f"Works screened: {found.screened:,}"],
+            [f"Excluded: {n_out:,}", *excluded, f"Versions merged: {found.versions:,}"],
+        ),
         (
             [f"Full text at hand: {found.full_text:,}"],
             [f"Title and abstract only: {found.included - found.full_text:,}"],
@@ -160,7 +167,8 @@ def methods(found: Account, protocol: Protocol, *, version: str, now: datetime) 
         f"{', '.join(search.languages)}.",
         f"Works that cite these papers were added: {seeds}." if seeds else "",
         f"{n_records} records named {found.screened} works ({found.duplicates} duplicates); "
-        f"{sum(found.excluded.values())} were excluded and {found.included} included, "
+        f"{sum(found.excluded.values())} were excluded, {found.versions} were versions "
+        f"of papers counted already, and {found.included} papers were included, "
         f"{found.full_text} of them with full text. Exported {now:%Y-%m-%d}.",
     ]
     return " ".join(line for line in lines if line) + "\n"

@@ -56,9 +56,21 @@ _USES = """CREATE VIEW uses AS SELECT all_uses.* EXCLUDE (filename)
 _PASSAGES = """CREATE VIEW passages AS SELECT * EXCLUDE (filename) FROM all_passages
     QUALIFY row_number() OVER (
         PARTITION BY work_id, section, "order" ORDER BY filename DESC) = 1"""
-# A work is in the survey unless some stage of screening left it out.
-_INCLUDED = """CREATE VIEW included AS SELECT works.* FROM works ANTI JOIN
-    (SELECT work_id FROM screened WHERE included = 0) AS out ON works.id = out.work_id"""
+# What the protocol leaves out cannot stand for a paper; what people leave out takes its versions
+# along, or an excluded paper would come back as its own preprint.
+_ELIGIBLE = """CREATE VIEW eligible AS SELECT works.* FROM works ANTI JOIN
+    (SELECT work_id FROM screened WHERE included = 0 AND stage = 'protocol') AS out
+    ON works.id = out.work_id"""
+# A work is in the survey unless some stage of screening left it out, or another work stands for it.
+_INCLUDED = """CREATE VIEW included AS SELECT works.* FROM works
+    ANTI JOIN (SELECT work_id FROM screened WHERE included = 0) AS out ON works.id = out.work_id
+    ANTI JOIN (SELECT work_id FROM versions SEMI JOIN eligible ON into_id = eligible.id) AS version
+    ON works.id = version.work_id"""
+
+# Works that screening leaves in and for which another work stands.
+N_MERGED = """SELECT count(*) FROM works
+    ANTI JOIN (SELECT work_id FROM screened WHERE included = 0) AS out ON works.id = out.work_id
+    ANTI JOIN included ON works.id = included.id"""
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -137,9 +149,9 @@ class Corpus:
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection in memory that sees the survey as it is on disk at this moment.
 
-        Views: works (newest fetch), included (works left in by screening), passages, uses (of the
-        latest run), annotated, results, decisions, hits, screened, sought, checkpoints,
-        runs.
+        Views: works (newest fetch), eligible (works left in by the protocol), included (works left
+        in by screening, a paper of several versions once), passages, uses (of the latest run),
+        annotated, results, decisions, hits, screened, sought, versions, checkpoints, runs.
         """
         import duckdb  # not needed to write, and 25 MB in each process that only writes
 
@@ -148,7 +160,7 @@ class Corpus:
         with self.journal() as journal:
             tables = {
                 name: journal.table(name)
-                for name in ("runs", "checkpoints", "hits", "screened", "sought")
+                for name in ("runs", "checkpoints", "hits", "screened", "sought", "versions")
             }
             tables["all_annotated"] = journal.table("annotated")
             tables["decisions"] = to_table(Decision, journal.decisions())
@@ -156,7 +168,7 @@ class Corpus:
             db.register(name, table)
         for kind, folder in _FOLDERS.items():
             self._parts(db, kind, f"all_{folder}")
-        for view in (_WORKS, _ANNOTATED, _USES, _PASSAGES, _INCLUDED):
+        for view in (_WORKS, _ANNOTATED, _USES, _PASSAGES, _ELIGIBLE, _INCLUDED):
             db.execute(view)
         db.execute("CREATE VIEW results AS SELECT * EXCLUDE (filename) FROM all_results")
         return db

@@ -49,6 +49,16 @@ CREATE TABLE IF NOT EXISTS sought (
 CREATE TABLE IF NOT EXISTS annotated (
     work_id TEXT NOT NULL, run TEXT NOT NULL, annotator TEXT NOT NULL, input TEXT NOT NULL,
     from_scratch INTEGER NOT NULL, at TEXT NOT NULL, PRIMARY KEY (work_id, run)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS versions (
+    work_id TEXT PRIMARY KEY, into_id TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL
+    ) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS splits (
+    one TEXT NOT NULL, other TEXT NOT NULL, apart INTEGER NOT NULL, who TEXT NOT NULL, note TEXT,
+    at TEXT NOT NULL);
+CREATE TRIGGER IF NOT EXISTS splits_stay BEFORE UPDATE ON splits
+    BEGIN SELECT RAISE(ABORT, 'splits are append-only'); END;
+CREATE TRIGGER IF NOT EXISTS splits_kept BEFORE DELETE ON splits
+    BEGIN SELECT RAISE(ABORT, 'splits are append-only'); END;
 CREATE TABLE IF NOT EXISTS decisions ({_DECISION_DDL});
 CREATE INDEX IF NOT EXISTS decisions_of_work ON decisions (work_id);
 CREATE TRIGGER IF NOT EXISTS decisions_stay BEFORE UPDATE ON decisions
@@ -110,8 +120,13 @@ class Journal:
                 "cats knows; upgrade cats",
                 path=self.path,
             )
-        if layout < _LAYOUT:
+        # Some journals of this layout were made before it had its last table.
+        if layout < _LAYOUT or not self._has("splits"):
             self._db.executescript(_TABLES)
+
+    def _has(self, table: str) -> bool:
+        named = "SELECT 1 FROM sqlite_master WHERE name = ?"
+        return self._db.execute(named, (table,)).fetchone() is not None
 
     def __enter__(self) -> Journal:
         return self
@@ -240,6 +255,42 @@ class Journal:
                     for work, origin, found, reason in outcomes
                 ],
             )
+
+    def replace_versions(
+        self, rows: Iterable[tuple[str, str, str]], *, splits: set[tuple[str, str]], now: datetime
+    ) -> bool:
+        """Store (work id, id of the work that stands for the paper, reason) in place of all others.
+
+        Args:
+            splits: those that were respected; where people have split meanwhile, nothing is stored.
+
+        Returns: whether it was stored.
+        """
+        at = now.isoformat()
+        with self.transaction():
+            if self.splits() != splits:
+                return False
+            self._db.execute("DELETE FROM versions")
+            self._db.executemany(
+                "INSERT INTO versions VALUES (?, ?, ?, ?)", [(*row, at) for row in rows]
+            )
+        return True
+
+    def split(
+        self, one: str, other: str, *, apart: bool, who: str, note: str | None, now: datetime
+    ) -> None:
+        """Append that two works are held apart, or (`apart` False) no longer."""
+        pair = sorted((one, other))
+        self._db.execute(
+            "INSERT INTO splits VALUES (?, ?, ?, ?, ?, ?)",
+            (*pair, int(apart), who, note, now.isoformat()),
+        )
+
+    def splits(self) -> set[tuple[str, str]]:
+        """The pairs held apart now, each sorted: the last word on a pair counts."""
+        rows = self._db.execute("SELECT one, other, apart FROM splits ORDER BY rowid")
+        last = {(one, other): apart for one, other, apart in rows}
+        return {pair for pair, apart in last.items() if apart}
 
     def annotated_done(
         self,

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from data.catalogue import PSEUDO_IDS
 from data.claims import claims
+from data.corpus import N_MERGED
 from data.errors import InputError
 from data.records import ROLES, Role
 
@@ -175,8 +176,8 @@ def survey_claims(db: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Table]:
     """
     works = db.sql("SELECT * FROM included SEMI JOIN annotated ON included.id = annotated.work_id")
     found = claims(
-        db.sql("SELECT * FROM uses").to_arrow_table(),
-        db.sql("SELECT * FROM decisions").to_arrow_table(),
+        db.sql("SELECT * FROM uses SEMI JOIN included ON id = work_id").to_arrow_table(),
+        db.sql("SELECT * FROM decisions SEMI JOIN included ON id = work_id").to_arrow_table(),
     )
     return found, works.to_arrow_table()
 
@@ -235,7 +236,10 @@ def survey_counts(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
     )
     counts |= {f"left out: {reason}": n for reason, n in reasons.fetchall()}
     return counts | {
-        "annotated": _count(db, "SELECT count(*) FROM annotated"),
+        "versions merged": _count(db, N_MERGED),
+        "annotated": _count(
+            db, "SELECT count(*) FROM annotated SEMI JOIN included ON id = work_id"
+        ),
         "uses": _count(db, "SELECT count(*) FROM uses"),
         "decisions": _count(db, "SELECT count(*) FROM decisions"),
         "results": _count(db, "SELECT count(*) FROM results"),

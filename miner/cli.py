@@ -1,15 +1,15 @@
-"""`cats plan | mine | replay`."""
+"""`cats plan | mine | versions | replay`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from data.cli import HERE, AsJson, CorpusDir, print_json, print_table, say
-from data.errors import PartialError
+from data.cli import HERE, AsCsv, AsJson, CorpusDir, print_json, print_table, say
+from data.errors import InputError, PartialError
 
 if TYPE_CHECKING:
     from data.corpus import Corpus
@@ -133,6 +133,7 @@ def mine(
     say(f"{mined.works} works, {mined.left_out} of them left out by the protocol")
     if mined.expected is not None and mined.expected != mined.works:
         say(f"the server counts {mined.expected} for the whole question")
+    _merge(survey)
     if mined.rejects:
         raise PartialError(
             f"{mined.rejects} records could not be read; each is here with its reason",
@@ -234,6 +235,94 @@ def topics(
         print(f'    {{ id = "{topic.id}", name = "{name}" }},  # {works} works')  # noqa: T201
     if not found:
         say(f"no topic has {words!r} in its name or description; try fewer words")
+
+
+@app.command()
+def versions(
+    corpus: CorpusDir = HERE,
+    split: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="W1 W2", help="Hold these two works apart from now on."),
+    ] = None,
+    undo_split: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="W1 W2", help="Take a split back.")
+    ] = None,
+    by: Annotated[str | None, typer.Option(help="Who splits, for the record.")] = None,
+    note: Annotated[str | None, typer.Option(help="Why, for the record.")] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Merge preprint, proceedings and journal version of a paper; print what was merged and why."""
+    from data.corpus import Corpus
+    from miner.versions import merged
+
+    if as_json and as_csv:
+        raise InputError("--json and --csv exclude each other; give one")
+    survey = Corpus(corpus)
+    if split or undo_split:
+        _split(survey, split, undo_split, by=by, note=note)
+    _merge(survey)
+    with survey.connect() as db:
+        rows = merged(db)
+    if as_json:
+        print_json(rows)
+    elif as_csv:
+        _print_csv(rows)
+    else:
+        print_table(
+            ["version", "year", "venue", "merged into", "year", "venue", "title", "why"],
+            [
+                [
+                    *(row[name] for name in ("work_id", "year", "venue", "into", "into_year")),
+                    *(row[name] for name in ("into_venue", "into_title", "reason")),
+                ]
+                for row in rows
+            ],
+        )
+
+
+def _split(
+    survey: Corpus,
+    split: tuple[str, str] | None,
+    undo_split: tuple[str, str] | None,
+    *,
+    by: str | None,
+    note: str | None,
+) -> None:
+    from datetime import UTC, datetime
+
+    from miner.openalex import work_id
+    from miner.versions import hold_apart
+
+    if not (by and by.strip()):
+        raise InputError("a split is kept with the name of who made it; give --by NAME")
+    for pair, apart in ((split, True), (undo_split, False)):
+        if pair is not None:
+            one, other = map(work_id, pair)
+            now = datetime.now(UTC)
+            hold_apart(survey, one, other, by=by.strip(), note=note, apart=apart, now=now)
+            say(f"{one} and {other} are {'split' if apart else 'no longer split'}")
+
+
+def _merge(survey: Corpus) -> None:
+    from datetime import UTC, datetime
+
+    from miner.versions import merge_versions
+
+    merges = merge_versions(survey, clock=lambda: datetime.now(UTC))
+    papers = len({merge.into for merge in merges})
+    say(f"{len(merges)} versions merged into {papers} papers")
+
+
+def _print_csv(rows: list[dict[str, Any]]) -> None:
+    import csv
+    import sys
+
+    from miner.versions import MERGED_COLUMNS
+
+    writer = csv.DictWriter(sys.stdout, MERGED_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
 
 
 @app.command()

@@ -6,10 +6,12 @@ import gc
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from types import ModuleType
 
 _SELDOM = 500_000  # allocations between two collections of garbage
 
@@ -30,7 +32,21 @@ def reading_pool(processes: int) -> Iterator[Executor | None]:
     # Not forked: a fork copies the locks of other threads as they are.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin) as pool:
+        with _no_main():
+            for _ in range(processes):
+                pool.submit(os.getpid)  # each starts one
         yield pool
+
+
+@contextmanager
+def _no_main() -> Iterator[None]:
+    """Keep new processes from running this one's main module, which may be anybody's script."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _begin() -> None:

@@ -160,5 +160,6 @@ def test_the_demo_runs_the_main_job(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("Embedded sample (invented texts, illustrative only)")
     assert "2026" in done.stdout
+    assert "6 versions merged into 6 papers" in done.stderr
     again = cats("demo", "--no-serve", "--dir", str(tmp_path / "d"))
     assert "0 works annotated" in again.stderr

@@ -38,6 +38,19 @@ def test_the_numbers_add_up(tmp_path: Path) -> None:
     assert (found.full_text, found.annotated) == (1, 3)
 
 
+def test_merged_versions_have_a_number_of_their_own(tmp_path: Path) -> None:
+    corpus = mined(tmp_path)
+    with corpus.journal() as journal:
+        rows = [("W0", "W1", "same DOI"), ("W3", "W1", "same DOI")]  # W3 is excluded anyway
+        assert journal.replace_versions(rows, splits=set(), now=NOW)
+    with corpus.connect() as db:
+        found = account(db)
+    assert (found.versions, found.included) == (1, 2)
+    out = sum(found.excluded.values()) + found.versions
+    assert found.screened - out == found.included
+    assert "Versions merged: 1" in flow_svg(found, title="A")
+
+
 def test_an_empty_survey_has_an_account(tmp_path: Path) -> None:
     with survey(tmp_path).connect() as db:
         found = account(db)

@@ -94,3 +94,40 @@ def test_what_is_annotated_is_known_by_its_last_annotator(tmp_path: Path) -> Non
         journal.annotated_done("r2", "two", [("W1", "h1", False)], now=NOW + timedelta(1))
         assert journal.annotated_inputs("one") == {"W2": "h2"}
         assert journal.annotated_inputs("two") == {"W1": "h1"}
+
+
+def test_versions_are_replaced_whole_unless_people_split_meanwhile(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.db") as journal:
+        assert journal.replace_versions([("W1", "W2", "a")], splits=set(), now=NOW)
+        assert journal.replace_versions([("W3", "W4", "b")], splits=set(), now=NOW)
+        assert journal.table("versions")["work_id"].to_pylist() == ["W3"]
+        journal.split("W4", "W3", apart=True, who="ann", note=None, now=NOW)
+        assert not journal.replace_versions([], splits=set(), now=NOW)
+        assert journal.table("versions").num_rows == 1
+        assert journal.replace_versions([], splits={("W3", "W4")}, now=NOW)
+
+
+def test_the_last_word_on_a_split_counts_and_all_are_kept(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.db") as journal:
+        for apart in (True, False, True):
+            journal.split("W2", "W1", apart=apart, who="ann", note="why", now=NOW)
+        journal.split("W1", "W3", apart=True, who="bob", note=None, now=NOW)
+        journal.split("W3", "W1", apart=False, who="bob", note=None, now=NOW)
+        assert journal.splits() == {("W1", "W2")}
+        assert journal.table("splits").num_rows == 5
+
+
+@pytest.mark.parametrize("sql", ["UPDATE splits SET note = 'x'", "DELETE FROM splits"])
+def test_splits_cannot_be_changed(tmp_path: Path, sql: str) -> None:
+    with Journal(tmp_path / "j.db") as journal:
+        journal.split("W1", "W2", apart=True, who="ann", note=None, now=NOW)
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            journal._db.execute(sql)
+
+
+def test_a_journal_from_before_versions_gets_their_tables(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j.db") as journal:
+        journal._db.executescript("DROP TABLE splits; DROP TABLE versions;")
+    with Journal(tmp_path / "j.db") as journal:
+        assert journal.splits() == set()
+        assert journal.table("versions").num_rows == 0

@@ -12,6 +12,7 @@ from data.trends import (
     groups,
     leading,
     shares,
+    survey_claims,
     survey_counts,
     survey_papers_by_year,
     survey_shares,
@@ -121,3 +122,15 @@ def test_counts_name_why_works_were_left_out(tmp_path: Path) -> None:
     assert counts["in the survey"] == 1
     assert counts["left out: retracted"] == 1
     assert by_year.to_dict(orient="records") == [{"year": 2020, "n": 1}]
+
+
+def test_a_merged_version_is_neither_paper_nor_claim(tmp_path: Path) -> None:
+    corpus = survey(tmp_path, [work("W1"), work("W2")], [use("W1"), use("W2", "COCO")])
+    with corpus.journal() as journal:
+        journal.replace_versions([("W1", "W2", "same DOI")], splits=set(), now=work().fetched_at)
+    with corpus.connect() as db:
+        counts = survey_counts(db)
+        found, papers = survey_claims(db)
+    assert (counts["in the survey"], counts["versions merged"], counts["annotated"]) == (1, 1, 1)
+    assert papers["id"].to_pylist() == ["W2"]
+    assert found["dataset"].to_pylist() == ["COCO"]

@@ -322,6 +322,25 @@ def test_other_processes_tell_a_page_that_is_not_whole(tmp_path: Path, fault: st
         assert mined(corpus, url, readers=1).works == N_WORKS
 
 
+def test_readers_do_not_run_the_script_that_asks_for_them(tmp_path: Path) -> None:
+    script = tmp_path / "unguarded.py"
+    script.write_text(
+        "from miner.readers import reading_pool\n"
+        "print('begun')\n"
+        "with reading_pool(2) as pool:\n"
+        "    print(pool.submit(len, 'four').result())\n"
+    )
+    root = Path(__file__).parents[2]
+    ran = subprocess.run(
+        [sys.executable, script],
+        env={**os.environ, "PYTHONPATH": str(root)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ran.stdout, ran.returncode) == ("begun\n4\n", 0), ran.stderr
+
+
 def test_readers_end_when_the_run_is_killed(tmp_path: Path) -> None:
     survey(tmp_path / "s")
     script = (
