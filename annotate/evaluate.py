@@ -8,7 +8,7 @@ from typing import Any, Literal, cast, get_args
 
 import numpy as np
 
-from annotate.pipeline import is_unnamed
+from annotate.paper import is_unnamed
 from data.catalogue import Catalogue, key
 from data.records import Role
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -18,50 +18,31 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from annotate import sentences  # noqa: F401  registers the component cats_sentences
-from annotate.implied import implication, ready_made, says_transfer, speaks_of_transfer
+import annotate.sentences  # noqa: F401  registers the component cats_sentences
+from annotate.implied import implication, says_transfer
 from annotate.matcher import Matcher, Name
+from annotate.paper import Finding, Sentence, answer
 from annotate.roles import (
-    BACKGROUND,
     Reading,
     grouped,
-    is_review,
     read_role,
     read_strategy,
     says_from_scratch,
     speaks_of_others,
-    speaks_of_own,
     template,
 )
-from data.catalogue import DATASETS_CSV, MODELS_CSV, PSEUDO_IDS, Catalogue, load
-from data.records import Passage, Role, Strategy, Use
+from data.catalogue import DATASETS_CSV, MODELS_CSV, Catalogue, load
+from data.records import Passage, Use
 
 # All custom attributes of a document.
 Doc.set_extension("passage", default=None)  # the Passage that it holds
 Doc.set_extension("context", default="")  # the whole paper's text
 Doc.set_extension("names", default=None)  # list[Name], set by cats_names
-Doc.set_extension("findings", default=None)  # list[_Finding], set by cats_roles and cats_implied
+Doc.set_extension("findings", default=None)  # list[Finding], set by cats_roles and cats_implied
 
 _BATCH = 256
 _TRAINED_ON = re.compile(r"trained (?:on|with|using) (?:\w+ ){0,4}?DD")
 _GENERAL = frozenset({"natural", "texture", "face", "document", "video", "satellite"})
-# A target that only the default rule speaks for gives way to a surer source of the same name.
-_FIRM = 0.7
-
-
-@dataclass(frozen=True, slots=True)
-class _Finding:
-    """One reading of one name in one sentence, before the paper as a whole is weighed."""
-
-    dataset: str
-    reading: Reading
-    implied: bool
-    start: int
-    end: int
-    evidence: str
-    passage: Passage
-    model: str | None
-    strategy: Strategy | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +89,7 @@ class _Implied:
                 reading = Reading("source", found.rule, found.score)
                 for dataset in found.datasets:
                     doc._.findings.append(
-                        _Finding(
+                        Finding(
                             dataset,
                             reading,
                             True,
@@ -141,7 +122,7 @@ class _Roles:
 
     def _read(
         self, doc: Doc, start: int, end: int, names: Sequence[Name], group: Sequence[Name]
-    ) -> Iterator[_Finding]:
+    ) -> Iterator[Finding]:
         marked = dict.fromkeys(group[1:], "") | {group[0]: "DD"}
         rewritten = template(doc.text, start, end, _marks(names, marked, group=group))
         readings = read_role(
@@ -159,7 +140,7 @@ class _Roles:
             is_source = reading.role == "source"
             for name in group:
                 nearest = min(models, key=lambda m: abs(m.start - name.start), default=None)
-                yield _Finding(
+                yield Finding(
                     name.id,
                     reading,
                     False,
@@ -268,10 +249,15 @@ class Annotator:
         for work_id, passages in batch:
             read = [next(docs) for _ in passages]
             findings = [finding for doc in read for finding in doc._.findings]
+            sentences = [
+                Sentence(doc._.passage, sentence.start_char, sentence.end_char)
+                for doc in read
+                for sentence in doc.sents
+            ]
             yield Annotation(
                 work_id,
-                tuple(self._uses(work_id, run, findings, read)),
-                any(says_from_scratch(sentence.text) for doc in read for sentence in doc.sents),
+                tuple(self._use(work_id, run, each) for each in answer(findings, sentences)),
+                any(says_from_scratch(sentence.text) for sentence in sentences),
             )
 
     def _docs(self, batch: Sequence[tuple[str, Sequence[Passage]]]) -> Iterator[Doc]:
@@ -282,129 +268,21 @@ class Annotator:
                 doc._.passage, doc._.context = passage, context
                 yield doc
 
-    def _uses(
-        self, work_id: str, run: str, findings: Sequence[_Finding], docs: Sequence[Doc]
-    ) -> Iterator[Use]:
-        if any(_is_review(doc) for doc in docs):
-            findings = [_as_mention(finding) for finding in findings if not finding.implied]
-        kept = _weighed(findings)
-        if not any(_names_source(finding) for finding in kept) and _studies_transfer(docs):
-            kept = [_promoted(finding) for finding in kept]
-        has_source = any(finding.reading.role == "source" for finding in kept)
-        if not has_source and not any(_is_review(doc) for doc in docs):
-            kept += _unnamed(docs)
-        order = {id(doc._.passage): place for place, doc in enumerate(docs)}
-        kept.sort(key=lambda f: (order[id(f.passage)], f.start, f.dataset, f.reading.role))
-        for finding in kept:
-            yield Use(
-                work_id=work_id,
-                run=run,
-                dataset=finding.dataset,
-                role=finding.reading.role,
-                implied=finding.implied,
-                surface=finding.passage.text[finding.start : finding.end],
-                section=finding.passage.section,
-                order=finding.passage.order,
-                start=finding.start,
-                end=finding.end,
-                evidence=finding.evidence,
-                model=finding.model,
-                strategy=finding.strategy,
-                score=finding.reading.score,
-                annotator=self.version,
-            )
-
-
-def _weighed(findings: Sequence[_Finding]) -> list[_Finding]:
-    """One finding a (dataset, role), the surest; what a surer one overrules is left out.
-
-    - A dataset that is source or target is not a mention as well.
-    - A weak target gives way to a source of the same dataset.
-    - A dataset that is named as source is not implied too, and a backbone implies nothing (I1)
-      in a paper that names a source: its training set is then named.
-    """
-    best: dict[tuple[str, Role, bool], _Finding] = {}
-    for finding in findings:
-        place = (finding.dataset, finding.reading.role, finding.implied)
-        if place not in best or finding.reading.score > best[place].reading.score:
-            best[place] = finding
-    names_source = any(role == "source" and not implied for _, role, implied in best)
-    roles: dict[str, set[Role]] = {}
-    for dataset, role, implied in best:
-        if not implied:
-            roles.setdefault(dataset, set()).add(role)
-
-    def stands(finding: _Finding) -> bool:
-        own = roles.get(finding.dataset, set())
-        if finding.implied:
-            by_backbone = finding.reading.rule.startswith("I1")
-            return "source" not in own and not (by_backbone and names_source)
-        if finding.reading.role == "mention":
-            return not own & {"source", "target"}
-        is_weak = finding.reading.role == "target" and finding.reading.score < _FIRM
-        return not (is_weak and "source" in own)
-
-    return [finding for finding in best.values() if stands(finding)]
-
-
-def _is_review(doc: Doc) -> bool:
-    return doc._.passage.section == "title" and is_review(doc.text)
-
-
-def _as_mention(finding: _Finding) -> _Finding:
-    return replace(finding, reading=Reading("mention", "review", 0.8))
-
-
-def _names_source(finding: _Finding) -> bool:
-    return finding.reading.role == "source" and not finding.implied
-
-
-def _studies_transfer(docs: Sequence[Doc]) -> bool:
-    """Whether a sentence on the paper's own work speaks of pretraining or transfer."""
-    return any(
-        speaks_of_transfer(sentence.text) and speaks_of_own(sentence.text)
-        for doc in docs
-        for sentence in doc.sents
-    )
-
-
-def _promoted(finding: _Finding) -> _Finding:
-    """A general statement that names a source ("ImageNet is the norm") as this paper's source.
-
-    The codebook's exception for papers that study such transfer and name no source of their own.
-    """
-    if finding.reading.rule != f"{BACKGROUND}source":
-        return finding
-    return replace(finding, reading=Reading("source", "the norm that is studied", 0.55))
-
-
-def _unnamed(docs: Sequence[Doc]) -> list[_Finding]:
-    """I3: ready-made weights without model and data, the first of each pseudo-id."""
-    found: dict[str, _Finding] = {}
-    reading = Reading("source", "I3: ready-made weights", 0.5)
-    for doc in docs:
-        for sentence in doc.sents:
-            if speaks_of_others(sentence.text, sentence.text.lower()):
-                continue
-            for start, end, dataset in ready_made(sentence.text):
-                place = sentence.start_char
-                found.setdefault(
-                    dataset,
-                    _Finding(
-                        dataset,
-                        reading,
-                        True,
-                        place + start,
-                        place + end,
-                        sentence.text.strip(),
-                        doc._.passage,
-                        None,
-                        None,
-                    ),
-                )
-    return list(found.values())
-
-
-def is_unnamed(dataset: str) -> bool:
-    """Whether a use is of rule I3, which is reported apart."""
-    return dataset in PSEUDO_IDS
+    def _use(self, work_id: str, run: str, finding: Finding) -> Use:
+        return Use(
+            work_id=work_id,
+            run=run,
+            dataset=finding.dataset,
+            role=finding.reading.role,
+            implied=finding.implied,
+            surface=finding.passage.text[finding.start : finding.end],
+            section=finding.passage.section,
+            order=finding.passage.order,
+            start=finding.start,
+            end=finding.end,
+            evidence=finding.evidence,
+            model=finding.model,
+            strategy=finding.strategy,
+            score=finding.reading.score,
+            annotator=self.version,
+        )

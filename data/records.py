@@ -42,6 +42,7 @@ Strategy = Literal[
 Verdict = Literal["accept", "reject", "edit", "add", "skip", "undo"]
 State = Literal["machine", "accepted", "rejected", "added"]
 
+SECTIONS: tuple[Section, ...] = get_args(Section)
 ROLES: tuple[Role, ...] = get_args(Role)
 
 _REQUIRED: Any = dataclasses.MISSING

@@ -1,0 +1,158 @@
+"""One answer a paper: what its sentences say of each dataset, weighed against one another.
+
+`answer` is the one entry: findings of single sentences in, what stands for the paper out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from annotate.implied import ready_made, speaks_of_transfer
+from annotate.roles import BACKGROUND, Reading, is_review, speaks_of_others, speaks_of_own
+from data.catalogue import PSEUDO_IDS
+from data.records import SECTIONS, Passage, Role, Strategy
+
+# A target that only the default rule speaks for gives way to a surer source of the same name.
+_FIRM = 0.7
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """The sentence `passage.text[start:end]`."""
+
+    passage: Passage
+    start: int
+    end: int
+
+    @property
+    def text(self) -> str:
+        """Its words, with the space around them."""
+        return self.passage.text[self.start : self.end]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One reading of one name in one sentence, before the paper as a whole is weighed."""
+
+    dataset: str
+    reading: Reading
+    implied: bool
+    start: int
+    end: int
+    evidence: str
+    passage: Passage
+    model: str | None
+    strategy: Strategy | None
+
+
+def answer(findings: Sequence[Finding], sentences: Sequence[Sentence]) -> list[Finding]:
+    """What stands for a paper, by place.
+
+    Args:
+        findings: what single sentences say of datasets.
+        sentences: at least those of the paper's sentences that speak of pretraining, transfer or
+            foundation models, and its title.
+    """
+    in_review = any(
+        sentence.passage.section == "title" and is_review(sentence.text) for sentence in sentences
+    )
+    if in_review:
+        findings = [_as_mention(finding) for finding in findings if not finding.implied]
+    kept = _weighed(findings)
+    if not any(_names_source(finding) for finding in kept) and _studies_transfer(sentences):
+        kept = [_promoted(finding) for finding in kept]
+    if not in_review and not any(finding.reading.role == "source" for finding in kept):
+        kept += _unnamed(sentences)
+    return sorted(kept, key=lambda f: (*_place(f.passage), f.start, f.dataset, f.reading.role))
+
+
+def _place(passage: Passage) -> tuple[int, int]:
+    return SECTIONS.index(passage.section), passage.order
+
+
+def _weighed(findings: Sequence[Finding]) -> list[Finding]:
+    """One finding a (dataset, role), the surest; what a surer one overrules is left out.
+
+    - A dataset that is source or target is not a mention as well.
+    - A weak target gives way to a source of the same dataset.
+    - A dataset that is named as source is not implied too, and a backbone implies nothing (I1)
+      in a paper that names a source: its training set is then named.
+    """
+    best: dict[tuple[str, Role, bool], Finding] = {}
+    for finding in findings:
+        place = (finding.dataset, finding.reading.role, finding.implied)
+        if place not in best or finding.reading.score > best[place].reading.score:
+            best[place] = finding
+    names_source = any(role == "source" and not implied for _, role, implied in best)
+    roles: dict[str, set[Role]] = {}
+    for dataset, role, implied in best:
+        if not implied:
+            roles.setdefault(dataset, set()).add(role)
+
+    def stands(finding: Finding) -> bool:
+        own = roles.get(finding.dataset, set())
+        if finding.implied:
+            by_backbone = finding.reading.rule.startswith("I1")
+            return "source" not in own and not (by_backbone and names_source)
+        if finding.reading.role == "mention":
+            return not own & {"source", "target"}
+        is_weak = finding.reading.role == "target" and finding.reading.score < _FIRM
+        return not (is_weak and "source" in own)
+
+    return [finding for finding in best.values() if stands(finding)]
+
+
+def _as_mention(finding: Finding) -> Finding:
+    return replace(finding, reading=Reading("mention", "review", 0.8))
+
+
+def _names_source(finding: Finding) -> bool:
+    return finding.reading.role == "source" and not finding.implied
+
+
+def _studies_transfer(sentences: Sequence[Sentence]) -> bool:
+    """Whether a sentence on the paper's own work speaks of pretraining or transfer."""
+    return any(
+        speaks_of_transfer(sentence.text) and speaks_of_own(sentence.text) for sentence in sentences
+    )
+
+
+def _promoted(finding: Finding) -> Finding:
+    """A general statement that names a source ("ImageNet is the norm") as this paper's source.
+
+    The codebook's exception for papers that study such transfer and name no source of their own.
+    """
+    if finding.reading.rule != f"{BACKGROUND}source":
+        return finding
+    return replace(finding, reading=Reading("source", "the norm that is studied", 0.55))
+
+
+def _unnamed(sentences: Sequence[Sentence]) -> list[Finding]:
+    """I3: ready-made weights without model and data, the first of each pseudo-id."""
+    found: dict[str, Finding] = {}
+    reading = Reading("source", "I3: ready-made weights", 0.5)
+    for sentence in sentences:
+        if speaks_of_others(sentence.text, sentence.text.lower()):
+            continue
+        for start, end, dataset in ready_made(sentence.text):
+            found.setdefault(
+                dataset,
+                Finding(
+                    dataset=dataset,
+                    reading=reading,
+                    implied=True,
+                    start=sentence.start + start,
+                    end=sentence.start + end,
+                    evidence=sentence.text.strip(),
+                    passage=sentence.passage,
+                    model=None,
+                    strategy=None,
+                ),
+            )
+    return list(found.values())
+
+
+def is_unnamed(dataset: str) -> bool:
+    """Whether a use is of rule I3, which is reported apart."""
+    return dataset in PSEUDO_IDS
