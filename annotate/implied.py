@@ -50,6 +50,14 @@ _NOT_USED = re.compile(
     r"|(?:inspired by|similar to|akin to|such as|like|e\.g\.,?) (?:the )?NN"
     rf"|\b(?:we|paper|work) {_W}{{0,3}}?(?:propose|introduce|present|develop|release)\w* "
     rf"{_W}{{0,4}}?NN"
+    # "models such as the Segment Anything Model, SAM, have ..." names an example
+    rf"|\b(?:such as|e\.g\.,?) (?:the )?(?:(?:MM|and|or|the),? )+NN"
+)
+# What NN is shown to reach, or lacks, is no use of it.
+_TOLD_OF = re.compile(
+    rf"NN,? (?:{_W}{{0,2}}?(?:have|has) {_W}{{0,2}}?(?:shown|achieved|demonstrated|emerged|become"
+    rf"|revolutioni[sz]ed|excelled|gained|made)"
+    rf"|(?:achieves?|shows?|excels?|struggles?|suffers?|fails?|lacks?|remains?|requires?)\b)"
 )
 _METHOD_READY = re.compile(
     r"pretrained (?:(?!with|using|by|via|through)[\w%.]+ ){0,2}?NN"
@@ -72,6 +80,9 @@ _USED = re.compile(
     r"|surpass\w*|initializ\w*|investigat\w*|explor\w*|apply\w*|applied|enabl\w*|appli\w*"
     r"|integrat\w*|combin\w*|distill\w*)\b"
 )
+
+
+_BY_US = re.compile(r"\b(?:we|our|ours|us|this (?:paper|work|study)|proposed|compar\w*)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +125,8 @@ def _pretrained(rewritten: str, *, in_title: bool) -> tuple[str, float] | None:
         return None  # "pretrained with DINOv2 on our slides": the method, not its weights
     if in_title and re.match(r"(?:\w+ )?NN ?:", rewritten):
         return None  # "NN: a foundation model for ..." is the paper that makes it
+    if not in_title and _TOLD_OF.search(rewritten) and not _BY_US.search(rewritten):
+        return None
     if in_title or _USED.search(rewritten):
         return "I2: named pretrained model", 0.8
     return "I2: named in passing", 0.55
@@ -182,6 +195,18 @@ _NOT_READY_MADE = re.compile(
     r"|\bour (?:[\w\-]+ ){0,2}pre-?trained|\bthe pre-?trained (?:model|network) is\b"
     r"|code and (?:[\w\-]+ ){0,2}pre-?trained|pre-?trained (?:models?|weights) available"
     r"|\bonce \w+ (?:\w+ )?(?:is|are) pre-?trained"
+    # what the field does, could do, or does without
+    r"|(?:success|rise|advent|emergence|progress|potential|advances?|way|landscape|era|power"
+    r"|development|promise|capabilit\w+|limitations?) (?:of|for|in|towards?) "
+    r"(?:[\w\-]+ ){0,3}?(?:pre-?trained|foundation)"
+    r"|\b(?:inspired by|instead of|rather than|without|unlike|towards?|avoid\w*|no need)\b"
+    r"[^.;,]{0,60}(?:pre-?trained|foundation)"
+    r"|\b(?:might|may|can|could|should) (?:\w+ ){0,3}(?:fine-?tun|adapt|us|be)\w*"
+    r"[^.;]{0,40}(?:pre-?trained|foundation)"
+    # parts of the paper's own training, or of a name
+    r"|pre-?trained (?:[\w\-]+ ){0,3}?(?:teacher|generator|discriminator|autoencoder)"
+    r"|pre-?trained (?:features|weights|model|network|encoder) (?:from|of) [A-Z]"
+    r"|(?-i:Pre-?[Tt]rained Transformer)"
     # not of images
     r"|language models?|\bllms?\b|\bt5\b|\bbert\b|transformer-based|time[\s\-]series",
     re.IGNORECASE,

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -45,6 +46,11 @@ class Finding:
     model: str | None
     strategy: Strategy | None
 
+    @property
+    def surface(self) -> str:
+        """The words that name the dataset or imply it."""
+        return self.passage.text[self.start : self.end]
+
 
 def answer(findings: Sequence[Finding], sentences: Sequence[Sentence]) -> list[Finding]:
     """What stands for a paper, by place.
@@ -59,12 +65,31 @@ def answer(findings: Sequence[Finding], sentences: Sequence[Sentence]) -> list[F
     )
     if in_review:
         findings = [_as_mention(finding) for finding in findings if not finding.implied]
-    kept = _weighed(findings)
+    own = {
+        finding.surface
+        for finding in findings
+        if finding.implied and any(_presents(each.text, finding.surface) for each in sentences)
+    }
+    kept = _weighed([each for each in findings if not (each.implied and each.surface in own)])
     if not any(_names_source(finding) for finding in kept) and _studies_transfer(sentences):
         kept = [_promoted(finding) for finding in kept]
     if not in_review and not any(finding.reading.role == "source" for finding in kept):
         kept += _unnamed(sentences)
     return sorted(kept, key=lambda f: (*_place(f.passage), f.start, f.dataset, f.reading.role))
+
+
+def _presents(text: str, model: str) -> bool:
+    """Whether a sentence presents a model of that name as the paper's own."""
+    if model not in text:
+        return False
+    named = rf"{re.escape(model)}(?![\w\-]*\w)"
+    presented = (
+        rf"\b(?:propos|introduc|present|develop|releas|call|dub|nam|term)(?:e|es|ed|ing|bed)?"
+        rf"(?: \w+)? {named}(?=\s*[,.:;(]|$)"
+        rf"|^{named}:"
+        rf"|\(\s*(?:dubbed |called )?{named}\s*\)(?=, (?:a|an|our) )"
+    )
+    return re.search(presented, text) is not None
 
 
 def _place(passage: Passage) -> tuple[int, int]:

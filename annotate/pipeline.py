@@ -275,7 +275,7 @@ class Annotator:
             dataset=finding.dataset,
             role=finding.reading.role,
             implied=finding.implied,
-            surface=finding.passage.text[finding.start : finding.end],
+            surface=finding.surface,
             section=finding.passage.section,
             order=finding.passage.order,
             start=finding.start,

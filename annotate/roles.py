@@ -185,6 +185,34 @@ _SOURCE_RULES = _rules(
         rf"|{_WEIGHTS} (?:\w+ ){{0,3}}(?:learn\w+ (?:on|from)|trained on) (?:the )?(?:\w+ )?DD",
     ),
     (
+        "from the model for D",
+        0.8,
+        r"(?:finetun|initializ|start|transfer|resum|continu)\w*[^.;:]{0,70}? from (?:the |a |our )?"
+        r"(?:\w+ ){0,3}(?:models?|networks?|weights|checkpoints?|parameters) "
+        r"(?:(?:pre)?trained |learned |obtained )?(?:for|on|of) (?:the )?DD",
+    ),
+    (
+        "first on D, then",
+        0.8,
+        rf"\bfirst(?:ly)? (?:\w+ ){{0,5}}?(?:finetun|train)\w*[^.;:]{{0,60}}? (?:on|with|using) "
+        rf"{_WORDS}DD[^.;]{{0,80}}?\b(?:then|before|afterwards?|subsequently|followed by)\b",
+    ),
+    (
+        "model fine-tuned on D, further",
+        0.75,
+        rf"(?:finetun|train|adapt|transfer)\w* (?:the |a |our )?(?:\w+ ){{0,2}}DD "
+        rf"(?:finetuned|trained) (?:\w+ )?{_NETWORK}",
+    ),
+    (
+        "uses a model trained on D",
+        0.72,
+        r"\b(?:we|using|with|via) (?:(?:then|also|further|first|use|used|employ\w*|appl\w*"
+        r"|leverag\w*|adopt\w*|take|took) )*(?:a|an|the|existing|publicly available) "
+        rf"(?:\w+ ){{0,2}}?{_NETWORK} (?:that (?:was|is) )?trained (?:on|with|using) {_WORDS}DD"
+        r"(?:(?!XX|evaluat|test|validat)[^.;])*? to (?:predict|extract|obtain|segment|detect"
+        r"|generate|explor|classify|initializ|produce|provide|compute)",
+    ),
+    (
         "source domain D",
         0.9,
         r"source (?:domain|dataset|data|task|set)s?[^.;:]{0,30}DD"
@@ -319,6 +347,10 @@ _SUCH_AS = re.compile(
     r"\b(?:such as|like|e\.g\.,?|for example,?|similar to)"
     r"(?: (?:the|those|in|of|on|from)){0,2} DD"
 )
+_OUT_OF_SCOPE = re.compile(
+    r"DD[^.;]*\b(?:out of (?:the )?scope|beyond (?:the )?scope|future work|left (?:for|to) future)"
+    r"|(?:future work|in future|in the future)[^.;]*DD"
+)
 _BOTH = re.compile(
     r"pretrain\w* and (?:\w+ )?(?:evaluat|finetun|test|validat)\w*(?: \w+){0,4} "
     r"(?:on|with|using) (?:\w+ ){0,3}DD"
@@ -364,7 +396,8 @@ _BACKGROUND = re.compile(
     r"|has become|de facto|the norm|the success of|traditionally|many (?:works|methods|studies)"
     r"|breakthroughs?|became|mainstay|remains?|popular|well known|success(?:es)? (?:of|in)"
     r"|progress|researchers|the community|in general|conventional(?:ly)?|winner|winning"
-    r"|top entries|their (?:approach|method|model|work|network)"
+    r"|top entries|their (?:approach|method|model|work|network)|ever since|since the DD"
+    r"|(?:earliest|first|new|then) (?:published )?(?:state of the art|results) (?:for|on|in)"
     r"|state of the art (?:methods|models) have)\b"
 )
 _OTHERS = re.compile(
@@ -413,6 +446,8 @@ def _exception(rewritten: str, *, is_own: bool, in_title: bool) -> list[Reading]
         return [Reading("source", "both", 0.8), Reading("target", "both", 0.8)]
     if _NEGATED.search(rewritten) and not (is_own and _COMPARED.search(rewritten)):
         return [Reading("mention", "negated", 0.75)]
+    if _OUT_OF_SCOPE.search(rewritten):
+        return [Reading("mention", "out of scope", 0.75)]
     if _SUCH_AS.search(rewritten) and not (is_own or in_title):
         return [Reading("mention", "such as", 0.7)]
     return []
