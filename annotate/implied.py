@@ -55,6 +55,7 @@ _NOT_USED = re.compile(
 )
 # What NN is shown to reach, or lacks, is no use of it.
 _TOLD_OF = re.compile(
+    r"(?<!with )(?<!using )(?<!by )(?<!from )(?<!of )"
     rf"NN,? (?:{_W}{{0,2}}?(?:have|has) {_W}{{0,2}}?(?:shown|achieved|demonstrated|emerged|become"
     rf"|revolutioni[sz]ed|excelled|gained|made)"
     rf"|(?:achieves?|shows?|excels?|struggles?|suffers?|fails?|lacks?|remains?|requires?)\b)"

@@ -14,12 +14,14 @@ from data.errors import StoppedError
 from data.journal import Checkpoint, Journal
 from data.protocol import Protocol
 from miner.openalex import PER_PAGE, Query, queries, topics_only
-from miner.pages import Pages
+from miner.pages import CursorError, Pages
 from miner.parts import Mined, Part, Taken, done
 from miner.readers import cores, reading_pool
 from miner.slices import Slice, slice_size, slices
 
 WORKERS = 8
+_FIRST = "*"  # the cursor of a first page
+_PAGE = "page="  # before a number that stands for a cursor, where cursors need a key
 _MANY_SLICES = 24  # of 500 works at least
 Progress = Callable[[int, int | None], None]  # works so far, works expected
 
@@ -86,7 +88,7 @@ def first_checkpoints(
         n_works = sum(count for year, count in question.by_year.items() if year >= first)
         size = slice_size(n_works, workers)
         for piece in slices(first, last, question.by_year, size=size):
-            yield Checkpoint(run, question.query.name, str(piece), "*", 0, 0, None)
+            yield Checkpoint(run, question.query.name, str(piece), _FIRST, 0, 0, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +171,20 @@ class Miner:
         with self.corpus.journal() as journal:
             at = self._to_end(number, at, query, journal)
             if at.cursor is None and at.works < (at.expected or 0):
-                at = replace(at, cursor="*", pages=0, works=0)
+                at = replace(at, cursor=_FIRST, pages=0, works=0)
                 self._to_end(number, at, query, journal)
 
     def _to_end(self, number: int, at: Checkpoint, query: Query, journal: Journal) -> Checkpoint:
         while at.cursor is not None and not self.stop.is_set():
             part = self.part(number, at)
-            taken = self.pages.get("/works", page_params(query, at.cursor), self._reader(part))
+            try:
+                taken = self.pages.get("/works", page_params(query, at.cursor), self._reader(part))
+            except CursorError:
+                # A damaged cursor is answered alike, and no server refuses the first one of a key.
+                if at.cursor != _FIRST:
+                    raise
+                at = replace(at, cursor=f"{_PAGE}1")
+                continue
             at = _moved(at, taken)
             done(journal, at, taken.screened, self.clock())
             self.note(number, at, taken.mined)
@@ -214,17 +223,21 @@ class Miner:
 
 
 def page_params(query: Query, cursor: str) -> dict[str, str]:
-    """The parameters of one page of a question."""
-    return {**dict(query.params), "per-page": str(PER_PAGE), "cursor": cursor}
+    """The parameters of one page of a question, by cursor or, as `page=2`, by number."""
+    place = {"page": cursor[len(_PAGE) :]} if cursor.startswith(_PAGE) else {"cursor": cursor}
+    return {**dict(query.params), "per-page": str(PER_PAGE), **place}
 
 
 def _moved(at: Checkpoint, page: Taken) -> Checkpoint:
     """The checkpoint after a page; the slice is done when the server has no more, or says so."""
     works = at.works + page.n_records
     is_last = page.n_records == 0 or (page.count is not None and works >= page.count)
+    following = page.cursor
+    if at.cursor is not None and at.cursor.startswith(_PAGE):
+        following = f"{_PAGE}{int(at.cursor[len(_PAGE) :]) + 1}"
     return replace(
         at,
-        cursor=None if is_last else page.cursor,
+        cursor=None if is_last else following,
         pages=at.pages + 1,
         works=works,
         expected=page.count,

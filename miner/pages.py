@@ -56,6 +56,10 @@ class AbsentError(InputError):
     """The server knows no such record."""
 
 
+class CursorError(InputError):
+    """The server gives these pages by number only."""
+
+
 class PassingError(Exception):
     """A fault that may pass: try again, after `wait_s` if the server said how long."""
 
@@ -252,6 +256,8 @@ def _refuse(response: requests.Response) -> None:
         _refuse_429(response, message, url)
     if status >= requests.codes.server_error:
         raise PassingError(f"HTTP {status} {message}", _retry_after(response))
+    if "cursor" in message.lower() and "cursor=" in response.url:
+        raise CursorError(f"HTTP {status} {message}; set OPENALEX_API_KEY", url=url)
     if status in (requests.codes.unauthorized, requests.codes.forbidden):
         raise InputError(
             f"HTTP {status} {message}; check OPENALEX_API_KEY (free at openalex.org), or unset it",

@@ -51,6 +51,8 @@ FAULTS: Mapping[str, str] = {
     "reset": "every third connection is closed without an answer",
     "timed-out": "every third page is partial: meta.timed_out, half of the works missing",
     "401": "every request is refused for its key",
+    "blank-key": "a key that is sent empty is refused, also where none is needed",
+    "no-cursor": "without a key, paging by cursor is refused: page numbers only",
     "storm": "10% 429, 5% 5xx, 3% cut short, 3% reset, 3% partial, 2% later than a time-out",
     "reorder": "citations change between requests, and with them the order of unsorted questions",
     "latency": "waits 50 ms before every answer",
@@ -370,6 +372,16 @@ class _Handler(BaseHTTPRequestHandler):
             return True
         strikes: list[tuple[str, bool, Callable[[], None]]] = [
             ("401", True, lambda: self._error(401, "Invalid API key", "This key is not known.")),
+            (
+                "blank-key",
+                self._has_blank_key(),
+                lambda: self._error(401, "Invalid API key", "The key is empty."),
+            ),
+            (
+                "no-cursor",
+                "cursor=" in self.path and "Authorization" not in self.headers,
+                lambda: self._error(400, "Invalid query", "Cursor paging needs an API key."),
+            ),
             ("429-plan", True, lambda: self._error(429, "Plan upgrade required", "Not on a plan.")),
             ("429-budget", number >= _THIRD, lambda: self._too_many("Budget exceeded", "40000")),
             ("429-boolean", number == 1, lambda: self._too_many("Too many boolean operators", "1")),
@@ -393,6 +405,11 @@ class _Handler(BaseHTTPRequestHandler):
                 strike()
                 return True
         return False
+
+    def _has_blank_key(self) -> bool:
+        bearer = self.headers.get("Authorization")
+        params = dict(parse_qsl(urlsplit(self.path).query, keep_blank_values=True))
+        return params.get("api_key") == "" or (bearer is not None and bearer.split()[1:] == [])
 
     def _storm(self, number: int) -> bool:
         """One of many faults, drawn by the request's number; whether one struck."""

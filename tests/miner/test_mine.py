@@ -18,6 +18,7 @@ from builders import NOW, PROTOCOL, survey
 from hypothesis import given
 from hypothesis import strategies as st
 
+import data.protocol
 import miner.slices
 from data.corpus import Corpus
 from data.errors import InputError, NetworkError, StoppedError
@@ -93,6 +94,25 @@ def test_a_stopped_run_continues_where_it_was(tmp_path: Path) -> None:
         mined(corpus, url)
     assert len(ids(corpus)) == N_WORKS
     assert len(first.requests) + len(second.requests) == 3 + 7  # one was refused
+
+
+def test_where_cursors_need_a_key_pages_are_asked_by_number(tmp_path: Path) -> None:
+    corpus = survey(tmp_path)
+    with serve(records(), faults=["no-cursor"]) as (url, library):
+        result = mined(corpus, url)
+    assert result.works == len(set(ids(corpus))) == rows_of(corpus) == N_WORKS
+    assert any("page=2" in request.path for request in library.requests)
+
+
+def test_conference_papers_are_asked_for_by_their_own_type(tmp_path: Path) -> None:
+    default = Path(data.protocol.__file__).parent / "facts" / "protocol.toml"
+    corpus = Corpus.create(tmp_path / "s", protocol=default.read_text())
+    topics = [{"id": "https://openalex.org/T12422"}]
+    types = ["article", "conference-paper"]
+    works = [work | {"topics": topics, "type": types[n % 2]} for n, work in enumerate(records(50))]
+    with serve(works) as (url, _):
+        mined(corpus, url)
+    assert {work.type for work in corpus.works()} == set(types)
 
 
 def many(n: int) -> list[dict[str, Any]]:

@@ -3,9 +3,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from data.errors import CatsError, InputError, NetworkError
-from data.settings import Settings
+from data.settings import Settings, settings
 from miner.pages import Page, Pages
 from miner.replay import FAULTS, Library, serve
 
@@ -139,8 +140,27 @@ def test_a_redirect_to_another_server_is_refused(monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_fault_has_a_test() -> None:
-    elsewhere = {"slow", "latency", "storm", "bad-record", "reorder"}  # in test_mine.py
-    assert set(FAULTS) == {*PASSING, *elsewhere, "401", "429-plan", "429-budget"}
+    in_mining = {"slow", "latency", "storm", "bad-record", "reorder", "no-cursor"}  # test_mine.py
+    assert set(FAULTS) == {*PASSING, *in_mining, "401", "429-plan", "429-budget", "blank-key"}
+
+
+@pytest.mark.parametrize("value", ["", "  ", None])
+def test_a_blank_key_is_never_sent(value: str | None) -> None:
+    environment = {} if value is None else {"OPENALEX_API_KEY": value}
+    with serve(WORKS, faults=["blank-key"]) as (url, library):
+        with Pages(settings(environment, openalex_url=url)) as pages:
+            assert pages.works({}).count == len(WORKS)
+        sent = requests.get(f"{url}/works", headers={"Authorization": "Bearer "}, timeout=5)
+        assert sent.status_code == requests.get(f"{url}/works?api_key=", timeout=5).status_code
+    assert sent.status_code == 401
+    assert not library.requests[0].has_key
+
+
+def test_an_unquoted_comma_is_refused_as_by_openalex() -> None:
+    with serve(WORKS) as (url, _):
+        pages, _ = asked(url)
+        with pages, pytest.raises(InputError, match="not a valid field"):
+            pages.works({"filter": "title_and_abstract.search:ct, mri"})
 
 
 def test_the_library_answers_single_works_and_groups() -> None:
