@@ -57,6 +57,7 @@ class CursorError(InputError):
     """The server gives these pages by number only."""
 
 
+class Pages(Transport):
     """Open connections to OpenAlex for any number of threads; close it, or use it as a context.
 
     Args:
