@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
+import msgspec
 from pyalex import Works
 
 from data.errors import InputError
@@ -224,61 +225,132 @@ def abstract_of(inverted: Mapping[str, Sequence[int]]) -> str:
     return " ".join([word for _, word in placed])
 
 
+class _Source(msgspec.Struct, gc=False):
+    display_name: str | None = None
+    host_organization_name: str | None = None
+
+
+class _Location(msgspec.Struct, gc=False):
+    landing_page_url: str | None = None
+    pdf_url: str | None = None
+    source: _Source | None = None
+    license: str | None = None
+
+
+class _Institution(msgspec.Struct, gc=False):
+    country_code: str | None = None
+
+
+class _Authorship(msgspec.Struct, gc=False):
+    author: _Source | None = None
+    countries: list[str | None] | None = None
+    institutions: list[_Institution] | None = None
+
+
+class _Topic(msgspec.Struct, gc=False):
+    id: str | None = None
+
+
+class _Access(msgspec.Struct, gc=False):
+    is_oa: bool | None = None
+    oa_url: str | None = None
+
+
+class _Record(msgspec.Struct, gc=False):
+    """What is read of a work; other fields are passed over, and another type is refused."""
+
+    id: str | None = None
+    doi: str | None = None
+    title: str | None = None
+    display_name: str | None = None
+    abstract: str | None = None
+    abstract_inverted_index: dict[str, list[int]] | None = None
+    publication_year: int | None = None
+    publication_date: str | None = None
+    type: str | None = None
+    language: str | None = None
+    ids: dict[str, Any] | None = None
+    primary_location: _Location | None = None
+    locations: list[_Location] | None = None
+    authorships: list[_Authorship] | None = None
+    topics: list[_Topic] | None = None
+    referenced_works: list[str] | None = None
+    cited_by_count: int | None = None
+    open_access: _Access | None = None
+    best_oa_location: _Location | None = None
+    is_retracted: bool | None = None
+    updated_date: str | None = None
+
+
+_RECORD = msgspec.json.Decoder(_Record)
+
+
 def parse_work(record: object, *, fetched_at: datetime) -> Work:
     """The work that OpenAlex's JSON describes; unknown fields are ignored, absent ones None.
 
     Args:
-        record: one object of `results`.
+        record: one object of `results`, or its bytes as `msgspec.Raw`.
         fetched_at: when it was fetched, UTC.
 
     Raises:
         InputError: it is no object, has no id, or a field has another type than OpenAlex's.
     """
-    if not isinstance(record, Mapping):
-        raise InputError(f"a work is a JSON object, found {_short(record)}")
-    identity = work_id(record.get("id"))
     try:
-        return _work(identity, record, fetched_at)
-    except (TypeError, ValueError, AttributeError) as e:
+        if isinstance(record, msgspec.Raw):
+            read = _RECORD.decode(record)
+        else:
+            read = msgspec.convert(record, _Record)
+    except msgspec.ValidationError as e:
+        raise InputError(f"not in OpenAlex's shape: {e}", record=_identity(record)) from e
+    identity = work_id(read.id)
+    try:
+        return _work(identity, read, fetched_at)
+    except ValueError as e:
         raise InputError(f"not in OpenAlex's shape: {e}", record=identity) from e
 
 
-def _work(identity: str, record: Mapping[str, Any], fetched_at: datetime) -> Work:
-    best = record.get("best_oa_location") or {}
-    access = record.get("open_access") or {}
-    source = (record.get("primary_location") or {}).get("source") or {}
+def _identity(record: object) -> str | None:
+    """The id of a record that cannot be read, if it has one."""
+    value = msgspec.json.decode(record) if isinstance(record, msgspec.Raw) else record
+    found = value.get("id") if isinstance(value, Mapping) else None
+    return found if isinstance(found, str) else None
+
+
+def _work(identity: str, record: _Record, fetched_at: datetime) -> Work:
+    best = record.best_oa_location
+    access = record.open_access
+    place = record.primary_location
+    source = place.source if place else None
+    authorships = record.authorships or []
     return Work(
         id=identity,
-        doi=bare_doi(record.get("doi")),
-        title=_text(record.get("title") or record.get("display_name"), "title"),
+        doi=bare_doi(record.doi),
+        title=_text(record.title or record.display_name),
         abstract=_abstract(record),
-        year=_whole(record.get("publication_year"), "publication_year"),
-        date=_date(record.get("publication_date")),
-        type=_text(record.get("type"), "type"),
-        language=_text(record.get("language"), "language"),
-        venue=_text(source.get("display_name"), "venue"),
-        publisher=_text(source.get("host_organization_name"), "publisher"),
+        year=_count(record.publication_year, "publication_year"),
+        date=date.fromisoformat(record.publication_date[:10]) if record.publication_date else None,
+        type=_text(record.type),
+        language=_text(record.language),
+        venue=_text(source.display_name) if source else None,
+        publisher=_text(source.host_organization_name) if source else None,
         links=_links(record),
-        authors=_authors(record.get("authorships") or []),
-        countries=_countries(record.get("authorships") or []),
-        topics=tuple(work_id(topic.get("id")) for topic in record.get("topics") or []),
-        references=_ids(record.get("referenced_works") or []),
-        cited_by=_whole(record.get("cited_by_count"), "cited_by_count"),
-        is_oa=_flag(access.get("is_oa"), "is_oa"),
-        oa_url=_text(access.get("oa_url"), "oa_url"),
-        license=_text(best.get("license"), "license"),
-        is_retracted=_flag(record.get("is_retracted"), "is_retracted"),
-        updated=_time(record.get("updated_date")),
+        authors=_authors(authorships),
+        countries=_countries(authorships),
+        topics=tuple([work_id(topic.id) for topic in record.topics or []]),
+        references=_ids(record.referenced_works or []),
+        cited_by=_count(record.cited_by_count, "cited_by_count"),
+        is_oa=access.is_oa if access else None,
+        oa_url=_text(access.oa_url) if access else None,
+        license=_text(best.license) if best else None,
+        is_retracted=record.is_retracted,
+        updated=_time(record.updated_date),
         fetched_at=fetched_at,
     )
 
 
-def _ids(values: Sequence[object]) -> tuple[str, ...]:
+def _ids(values: Sequence[str]) -> tuple[str, ...]:
     """`work_id` of each; lists of references are long, and nearly all in one form."""
-    try:
-        joined = "\n".join(values)  # type: ignore[arg-type]
-    except TypeError:
-        return tuple(work_id(value) for value in values)
+    joined = "\n".join(values)
     numbers = joined.replace(_PREFIX, "")
     cut = len(joined) - len(numbers)
     if cut == len(values) * len(_PREFIX) and numbers.replace("\n", "").isdecimal():
@@ -295,11 +367,11 @@ _NAMED = re.compile(r"10\.|arxiv|pmc|pubmed", re.IGNORECASE)  # the rest names n
 _PMCID = re.compile(r"\bPMC(?:/articles/)?(?:PMC)?(\d+)", re.IGNORECASE)
 
 
-def _links(record: Mapping[str, Any]) -> tuple[str, ...]:
+def _links(record: _Record) -> tuple[str, ...]:
     """What else the work is called, by its ids and by where its versions lie, each once."""
-    places = [str(value) for value in (record.get("ids") or {}).values()]
-    for location in record.get("locations") or []:
-        places += [location.get("landing_page_url") or "", location.get("pdf_url") or ""]
+    places = [str(value) for value in (record.ids or {}).values()]
+    for location in record.locations or []:
+        places += [location.landing_page_url or "", location.pdf_url or ""]
     found: dict[str, None] = {}
     for place in places:
         if not _NAMED.search(place):
@@ -314,39 +386,19 @@ def _links(record: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _abstract(record: Mapping[str, Any]) -> str | None:
-    inverted = record.get("abstract_inverted_index")
-    if inverted:
-        return plain_text(abstract_of(inverted))
-    return _text(record.get("abstract"), "abstract")
+def _abstract(record: _Record) -> str | None:
+    inverted = record.abstract_inverted_index
+    return plain_text(abstract_of(inverted)) if inverted else _text(record.abstract)
 
 
-def _text(value: object, name: str) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise TypeError(f"{name} is {_short(value)}, expected text")
-    return plain_text(value)
+def _text(value: str | None) -> str | None:
+    return None if value is None else plain_text(value)
 
 
-def _whole(value: object, name: str) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} is {_short(value)}, expected a whole number")
-    if abs(value) > _LARGEST:
+def _count(value: int | None, name: str) -> int | None:
+    if value is not None and abs(value) > _LARGEST:
         raise ValueError(f"{name} is {value}, which is no count")
     return value
-
-
-def _flag(value: object, name: str) -> bool | None:
-    if value is not None and not isinstance(value, bool):
-        raise TypeError(f"{name} is {_short(value)}, expected true or false")
-    return value
-
-
-def _date(value: str | None) -> date | None:
-    return date.fromisoformat(value[:10]) if value else None
 
 
 def _time(value: str | None) -> datetime | None:
@@ -356,20 +408,18 @@ def _time(value: str | None) -> datetime | None:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def _authors(authorships: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    names = [(authorship.get("author") or {}).get("display_name") for authorship in authorships]
-    return tuple(text for name in names if name and (text := plain_text(name)))
+def _authors(authorships: Sequence[_Authorship]) -> tuple[str, ...]:
+    names = [authorship.author.display_name for authorship in authorships if authorship.author]
+    return tuple([text for name in names if name and (text := plain_text(name))])
 
 
-def _countries(authorships: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+def _countries(authorships: Sequence[_Authorship]) -> tuple[str, ...]:
     """Countries in the order of the authors, each once."""
     codes: list[str | None] = []
     for authorship in authorships:
-        institutions = authorship.get("institutions") or []
-        codes += authorship.get("countries") or [
-            institution.get("country_code") for institution in institutions
-        ]
-    return tuple(dict.fromkeys(code.upper() for code in codes if code))
+        institutions = authorship.institutions or []
+        codes += authorship.countries or [place.country_code for place in institutions]
+    return tuple(dict.fromkeys([code.upper() for code in codes if code]))
 
 
 def _short(value: object) -> str:

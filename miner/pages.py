@@ -8,11 +8,11 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
-import orjson
+import msgspec
 import requests
 import urllib3
 
@@ -221,28 +221,44 @@ def _message(response: requests.Response) -> str:
     return f"{answer.get('error', '')} {answer.get('message', '')}".strip()[:_LONGEST]
 
 
+class _Answer(msgspec.Struct):
+    """A page as JSON, its records not yet read."""
+
+    meta: dict[str, Any]
+    results: list[msgspec.Raw]
+    group_by: list[dict[str, Any]] | None = None
+
+
+_ANSWER = msgspec.json.Decoder(_Answer)
+
+
 def page_of(body: bytes) -> Page:
     """The page in a body, packed or not.
 
     Raises:
         PassingError: it is not JSON, no page, or cut short by the server; all may pass.
     """
+    page = unread_page_of(body)
+    return replace(page, results=[msgspec.json.decode(record) for record in page.results])
+
+
+def unread_page_of(body: bytes) -> Page:
+    """Like `page_of`, with each record as the bytes of its JSON (`msgspec.Raw`)."""
     try:
-        answer = orjson.loads(unpacked(body, _LARGEST))
-        meta = answer["meta"]
-        results = list(answer["results"])
-        groups = tuple((str(g["key"]), int(g["count"])) for g in answer.get("group_by") or [])
+        answer = _ANSWER.decode(unpacked(body, _LARGEST))
+        meta = answer.meta
+        groups = tuple((str(g["key"]), int(g["count"])) for g in answer.group_by or [])
     except (ValueError, KeyError, TypeError) as e:
         raise PassingError(f"an answer that is no page ({type(e).__name__})") from e
     if meta.get("timed_out"):
         # 200, but the server ran out of time and left works out without another word.
         raise PassingError("a page that the server calls partial (meta.timed_out)")
-    cursor = meta.get("next_cursor")
-    return Page(results, cursor if results else None, meta.get("count"), groups, body)
+    cursor = meta.get("next_cursor") if answer.results else None
+    return Page(answer.results, cursor, meta.get("count"), groups, body)
 
 
 def _record_of(body: bytes) -> Any:
     try:
-        return orjson.loads(unpacked(body, _LARGEST))
+        return msgspec.json.decode(unpacked(body, _LARGEST))
     except ValueError as e:
         raise PassingError("an answer that is no JSON") from e

@@ -15,18 +15,21 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from data.corpus import Corpus, write_whole
 from data.errors import InputError
 from data.journal import Checkpoint, Journal
 from data.protocol import Protocol, screen
 from data.records import Work
 from miner.openalex import parse_work
-from miner.pages import Page, page_of
+from miner.pages import Page, unread_page_of
 
 STAGE = "protocol"  # of screening
 Screened = tuple[str, bool, str]  # work id, whether it stays, why
 State = tuple[datetime | None, bool | None]  # last change at the source, retracted
-Record = tuple[str, Any]  # where it stands ("line 3"), and the JSON value or why there is none
+# Where it stands ("line 3"), and the JSON, read or as bytes, or why there is none.
+Record = tuple[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +105,7 @@ class Part:
         Raises:
             PassingError: the page is not whole; nothing is written.
         """
-        page = page_of(body)
+        page = unread_page_of(body)
         mined, screened = self.write(_records(page), raw=page.raw)
         return Taken(mined, screened, len(page.results), page.cursor, page.count)
 
@@ -115,8 +118,7 @@ class Part:
             try:
                 work = self._work(record)
             except InputError as e:
-                unread = None if isinstance(record, Unreadable) else record
-                rejects.append({"at": place, "reason": str(e), "record": unread})
+                rejects.append({"at": place, "reason": str(e), "record": _value(record)})
                 continue
             if work.updated is None or self.known.get(work.id) != state_of(work):
                 works.append(work)
@@ -146,6 +148,13 @@ class Part:
         (self.corpus.path / folder).mkdir(exist_ok=True)
         path = self.corpus.path / folder / f"{self._file}.{ending}"
         write_whole(path, lambda file: file.write(body))
+
+
+def _value(record: Any) -> Any:
+    """A record as JSON values, for the rejects."""
+    if isinstance(record, Unreadable):
+        return None
+    return msgspec.json.decode(record) if isinstance(record, msgspec.Raw) else record
 
 
 def state_of(work: Work) -> State:

@@ -24,7 +24,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import orjson
+import msgspec
 
 from data.errors import InputError
 from miner.openalex import abstract_of, bare_doi, plain_text, work_id
@@ -345,7 +345,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._error(e.status, "Invalid query parameters error.", str(e))
             return
         self._spoil(answer)
-        self._send(HTTPStatus.OK, orjson.dumps(answer))
+        self._send(HTTPStatus.OK, msgspec.json.encode(answer))
 
     def _answer(self) -> dict[str, Any]:
         parts = urlsplit(self.path)

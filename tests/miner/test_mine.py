@@ -201,7 +201,7 @@ def test_a_bad_record_is_set_aside_and_the_rest_goes_on(tmp_path: Path) -> None:
         for line in path.read_text().splitlines()
     ]
     assert len(lines) == 8
-    assert "publication_year is 'soon'" in lines[0]["reason"]
+    assert "got `str` - at `$.publication_year`" in lines[0]["reason"]
     assert lines[0]["record"]["id"].startswith("https://openalex.org/W")
 
 

@@ -109,10 +109,10 @@ def test_a_bare_id_is_enough() -> None:
     ("change", "said"),
     [
         ({"id": None}, "not an OpenAlex id"),
-        ({"publication_year": "soon"}, "publication_year is 'soon'"),
-        ({"title": 3}, "title is 3"),
+        ({"publication_year": "soon"}, r"`int \| null`, got `str` - at `\$.publication_year`"),
+        ({"title": 3}, r"got `int` - at `\$.title`"),
         ({"publication_date": "May"}, "Invalid isoformat"),
-        ({"abstract_inverted_index": {"a": 3}}, "no len"),
+        ({"abstract_inverted_index": {"a": 3}}, r"at `\$.abstract_inverted_index"),
         ({"is_retracted": "no"}, "is_retracted"),
         ({"topics": [{"id": "x"}]}, "not an OpenAlex id"),
     ],
@@ -120,7 +120,7 @@ def test_a_bare_id_is_enough() -> None:
 def test_another_shape_is_told_apart(change: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         parse_work(RECORD | change, fetched_at=NOW)
-    with pytest.raises(InputError, match="JSON object"):
+    with pytest.raises(InputError, match="Expected `object`"):
         parse_work([1], fetched_at=NOW)
 
 
