@@ -6,13 +6,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from annotate.implied import ready_made, speaks_of_transfer
-from annotate.roles import BACKGROUND, Reading, is_review, speaks_of_others, speaks_of_own
+from annotate.roles import (
+    BACKGROUND,
+    Reading,
+    is_review,
+    read_tuning,
+    speaks_of_others,
+    speaks_of_own,
+)
 from data.catalogue import PSEUDO_IDS
-from data.records import SECTIONS, Passage, Role, Strategy
+from data.records import SECTIONS, Passage, Role, Section, Strategy, Tuning
 
 # A target that only the default rule speaks for gives way to a surer source of the same name.
 _FIRM = 0.7
@@ -45,6 +52,8 @@ class Finding:
     passage: Passage
     model: str | None
     strategy: Strategy | None
+    tuning: Tuning | None = None
+    also: tuple[str, ...] = ()
 
     @property
     def surface(self) -> str:
@@ -97,18 +106,21 @@ def _place(passage: Passage) -> tuple[int, int]:
 
 
 def _weighed(findings: Sequence[Finding]) -> list[Finding]:
-    """One finding a (dataset, role), the surest; what a surer one overrules is left out.
+    """One finding a (dataset, role), the surest, with all its evidence; what others overrule goes.
+
+    How sure a finding is depends on its section too: methods tell what was done, an introduction
+    mostly what others did.
 
     - A dataset that is source or target is not a mention as well.
     - A weak target gives way to a source of the same dataset.
     - A dataset that is named as source is not implied too, and a backbone implies nothing (I1)
       in a paper that names a source: its training set is then named.
     """
-    best: dict[tuple[str, Role, bool], Finding] = {}
+    groups: dict[tuple[str, Role, bool], list[Finding]] = {}
     for finding in findings:
         place = (finding.dataset, finding.reading.role, finding.implied)
-        if place not in best or finding.reading.score > best[place].reading.score:
-            best[place] = finding
+        groups.setdefault(place, []).append(_in_section(finding))
+    best = {place: _with_evidence(group) for place, group in groups.items()}
     names_source = any(role == "source" and not implied for _, role, implied in best)
     roles: dict[str, set[Role]] = {}
     for dataset, role, implied in best:
@@ -126,6 +138,30 @@ def _weighed(findings: Sequence[Finding]) -> list[Finding]:
         return not (is_weak and "source" in own)
 
     return [finding for finding in best.values() if stands(finding)]
+
+
+# A share of the score by section; related work stands in introductions (see miner.sections).
+_SECTION_WEIGHTS: Mapping[Section, float] = {"introduction": 0.8, "discussion": 0.9, "other": 0.9}
+
+
+def _in_section(finding: Finding) -> Finding:
+    weight = _SECTION_WEIGHTS.get(finding.passage.section, 1.0)
+    if weight == 1.0 or finding.reading.role == "mention":
+        return finding
+    reading = replace(finding.reading, score=finding.reading.score * weight)
+    return replace(finding, reading=reading)
+
+
+def _with_evidence(group: Sequence[Finding]) -> Finding:
+    """The surest of findings that say the same, the first of equals, with the others' sentences."""
+    ordered = sorted(group, key=lambda finding: -finding.reading.score)
+    first = ordered[0]
+    others = dict.fromkeys(each.evidence for each in ordered if each.evidence != first.evidence)
+    spoken = [first.evidence, *others]
+    tuning = next((found for each in spoken if (found := read_tuning(each))), None)
+    return replace(
+        first, also=tuple(others), tuning=tuning if first.reading.role == "source" else None
+    )
 
 
 def _as_mention(finding: Finding) -> Finding:

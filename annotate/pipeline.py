@@ -283,6 +283,8 @@ class Annotator:
             evidence=finding.evidence,
             model=finding.model,
             strategy=finding.strategy,
+            tuning=finding.tuning,
             score=finding.reading.score,
             annotator=self.version,
+            also=finding.also,
         )

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from annotate.matcher import Name
-from data.records import Role, Strategy
+from data.records import Role, Strategy, Tuning
 
 Cue = Literal["source", "target"]
 
@@ -525,6 +525,33 @@ _STRATEGIES: list[tuple[Strategy, re.Pattern[str]]] = [
 def read_strategy(rewritten: str) -> Strategy | None:
     """How the source was learned from, where the sentence says so."""
     return next((name for name, cue in _STRATEGIES if cue.search(rewritten)), None)
+
+
+_FROZEN = re.compile(
+    r"\bfrozen\b|\bfreez\w*|linear[\s\-]prob\w*|linear evaluation|zero[\s\-]shot|training[\s\-]free"
+    r"|features? extract\w*|extract\w* (?:\w+ ){0,3}features|off[\s\-]the[\s\-]shelf"
+    r"|without (?:any )?(?:fine[\s\-]*tun|re-?train|further training)",
+    re.IGNORECASE,
+)
+_FINE_TUNED = re.compile(
+    r"fine[\s\-]*tun|\blora\b|low[\s\-]rank adapt|adapter|re-?train"
+    r"|end[\s\-]to[\s\-]end|warm[\s\-]start"
+    r"|initiali[sz]|\badapt(?:s|ed|ing|ation)?\b|prompt[\s\-]tun",
+    re.IGNORECASE,
+)
+
+
+def read_tuning(sentence: str) -> Tuning | None:
+    """Whether what is transferred stays frozen or is fine-tuned; None if neither or both is said.
+
+    >>> read_tuning("Features of a frozen DINOv2 feed a linear classifier.")
+    'frozen'
+    """
+    is_frozen = _FROZEN.search(sentence) is not None
+    is_tuned = _FINE_TUNED.search(sentence) is not None
+    if is_frozen == is_tuned:
+        return None
+    return "frozen" if is_frozen else "fine-tuned"
 
 
 _SCRATCH = re.compile(

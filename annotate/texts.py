@@ -23,7 +23,9 @@ _FIELDS = (
     "evidence",
     "model",
     "strategy",
+    "tuning",
     "score",
+    "also",
 )
 
 

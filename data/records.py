@@ -39,6 +39,7 @@ Strategy = Literal[
     "distillation",
     "generative",
 ]
+Tuning = Literal["frozen", "fine-tuned"]
 Verdict = Literal["accept", "reject", "edit", "add", "skip", "undo"]
 State = Literal["machine", "accepted", "rejected", "added"]
 
@@ -111,8 +112,10 @@ class Use:
     evidence: str = _column("the sentence that shows it")
     model: str | None = _column("pretrained model that carries it, if named", None)
     strategy: Strategy | None = _column("how the source was learned from", None)
+    tuning: Tuning | None = _column("what is transferred stays frozen or is fine-tuned", None)
     score: float = _column("probability that dataset and role are right")
     annotator: str = _column("name@version of what found it")
+    also: tuple[str, ...] = _column("other sentences that show it, surest first", ())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
