@@ -27,9 +27,8 @@ def test_texts_without_a_survey(tmp_path: Path) -> None:
     first, second = lines(out)
     assert second == {"id": "b", "uses": [], "from_scratch": False}
     assert set(first) == {"id", "uses", "from_scratch"}
-    assert set(first["uses"][0]) == set(
-        "dataset role implied surface section start end evidence model strategy score".split()  # noqa: SIM905
-    )
+    fields = "dataset role implied surface section start end evidence model strategy tuning score"
+    assert set(first["uses"][0]) == {*fields.split(), "also"}
     found = {(use["dataset"], use["role"], use["implied"]) for use in first["uses"]}
     assert found == {("ImageNet", "source", True), ("BraTS", "target", False)}
 
