@@ -138,6 +138,16 @@ class Journal:
         """Close the file; a second close does nothing."""
         self._db.close()
 
+    def copy(self, path: Path) -> None:
+        """Write the journal as it is now to another file, in one piece and without a log beside it.
+
+        Raises:
+            InputError: the file exists.
+        """
+        if path.exists():
+            raise InputError("there is a journal already; choose another place", path=path)
+        self._db.execute("VACUUM INTO ?", (str(path),))
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """All or nothing for what is written inside."""

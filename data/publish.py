@@ -1,0 +1,52 @@
+"""A survey without third-party text: what may be given away, and opens like any survey."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from data.corpus import PROTOCOL, Corpus
+from data.errors import InputError
+from data.records import Result, Use, Work, from_table
+
+_PART = "published"
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How many works and uses were given away."""
+
+    works: int
+    uses: int
+
+
+def publish(corpus: Corpus, out: Path) -> Published:
+    """Write a survey of the same works and uses with no sentence of anybody's text.
+
+    Titles, years, venues and links stay, for they name the works; a use keeps the words that name
+    the dataset and where they stand. Abstracts, passages, evidence, raw pages and rejects do not
+    go along. The journal goes along whole.
+
+    Args:
+        out: an absent or empty folder.
+
+    Raises:
+        InputError: the folder has something in it.
+    """
+    if out.exists() and any(out.iterdir()):
+        raise InputError("there is something here already; choose an empty folder", path=out)
+    given = Corpus.create(out, protocol=(corpus.path / PROTOCOL).read_text(encoding="utf-8"))
+    works = [replace(work, abstract=None) for work in corpus.works()]
+    given.append(Work, works, name=_PART)
+    uses = [replace(use, evidence="", also=()) for use in corpus.uses()]
+    given.append(Use, uses, name=_PART)
+    results = corpus.table("SELECT * FROM results")
+    if results.num_rows:
+        given.append(Result, from_table(Result, results), name=_PART)
+    with corpus.journal() as journal:
+        journal.copy(out / "journal.db")
+    for own in ("datasets.csv", "dataset_papers.csv"):  # the survey's additions to the catalogue
+        if (corpus.path / own).is_file():
+            shutil.copyfile(corpus.path / own, out / own)
+    return Published(len(works), len(uses))
