@@ -156,8 +156,8 @@ def evaluate(
 
 def _say_left_out(ids: list[str], against: Path | None) -> None:
     shown = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
-    why = "are in one of the two files only" if against else "have no text; give it with --texts"
-    say(f"{len(ids)} papers are left out, as they {why}: {shown}")
+    why = "in one of the two files only" if against else "no text; give it with --texts"
+    say(f"papers left out: {len(ids)} ({why}): {shown}")
 
 
 def _print_report(report: Report) -> None:

@@ -33,6 +33,7 @@ _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--text); background: var(--back);
   max-width: 50rem; margin: 2rem auto; padding: 0 1rem }
 a { color: var(--link) }
+h1 { overflow-wrap: anywhere }
 table { border-collapse: collapse }
 th, td { text-align: left; padding: .25rem .75rem .25rem 0; border-bottom: 1px solid var(--line) }
 td.n { text-align: right; font-variant-numeric: tabular-nums }
@@ -117,6 +118,7 @@ def _article(mistake: Mistake) -> str:
     facts = {
         "paper": escape(paper.id),
         "labels say": _said(mistake.gold) or "no use of this dataset",
+        **({"in the words": others} if (others := _other_quotes(mistake)) else {}),
         "found": _said(mistake.found) or "nothing",
         "score": "none" if mistake.score is None else f"{mistake.score:.2f}",
         **{
@@ -130,6 +132,17 @@ def _article(mistake: Mistake) -> str:
         f"<article><h3>{title}</h3><blockquote>{_quoted(shown, paper)}</blockquote>"
         f"<dl>{listed}</dl></article>"
     )
+
+
+def _other_quotes(mistake: Mistake) -> str:
+    """The labels' sentences that the one shown does not hold."""
+    shown = mistake.shown.get("evidence") or ""
+    others = {
+        _quoted(use, mistake.paper): None
+        for use in mistake.gold
+        if use.get("evidence") and use["evidence"] not in shown
+    }
+    return " / ".join(others)
 
 
 def _said(uses: Iterable[Mapping[str, Any]]) -> str:

@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 
 from annotate.calibration import Calibration, calibrations
-from annotate.gold import Images, Label, Labels, labels
+from annotate.gold import Images, Label, Labels
 from annotate.resampling import RESAMPLES, interval, resampled
 from data.catalogue import key
 from data.errors import GateError, InputError
 from data.records import Role
-
-__all__ = ["MEASURES", "Evaluation", "Label", "Score", "evaluation", "labels", "scores"]
 
 Items = set[tuple[str, ...]]
 Wanted = Callable[[Label], bool]
@@ -169,7 +167,8 @@ def scores(
         for place, pick in enumerate(MEASURES.values()):
             a, b = pick(wanted, had)
             counts[paper, place] = len(a), len(b), len(a & b)
-    draws = resampled(counts.reshape(len(gold), -1), resamples=resamples, seed=seed)
+    flat = counts.reshape(len(gold), 3 * len(MEASURES))
+    draws = resampled(flat, resamples=resamples, seed=seed)
     spread = _rates(draws.reshape(resamples, len(MEASURES), 3))
     totals = counts.sum(axis=0)
     rates = _rates(totals)
