@@ -11,7 +11,9 @@ from data.cli import HERE, AsJson, CorpusDir, print_json, print_table, say
 from data.errors import InputError, PartialError
 
 if TYPE_CHECKING:
-    from annotate.evaluate import Score
+    from annotate.calibration import Calibration
+    from annotate.evaluate import Evaluation, Score
+    from annotate.report import Report
 
 app = typer.Typer()
 
@@ -89,52 +91,152 @@ def _annotate_texts(texts: Path, out: Path) -> dict[str, int]:
 @app.command()
 def evaluate(
     gold: Annotated[Path, typer.Option(help="Labelled papers, one JSON a line.")],
+    texts: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help='Lines of {"id","title","abstract"} for labels without text; repeat for several.'
+        ),
+    ] = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Labels by another person, to be measured in the annotator's place."),
+    ] = None,
+    baselines: Annotated[
+        bool,
+        typer.Option(
+            "--baselines",
+            help="Also what one would write instead: alias regex, general NER. Off by default: "
+            "NER needs a package more, and seconds a hundred abstracts.",
+        ),
+    ] = False,
+    errors: Annotated[
+        Path | None,
+        typer.Option(help="Write a page of all mistakes here (HTML). It quotes the papers."),
+    ] = None,
+    min_f1: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MEASURE=VALUE",
+            help='Exit 5 below this F1, such as "all sources=0.8"; repeat for several.',
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Precision, recall and F1 against labelled papers, with bootstrap 95% intervals by paper."""
-    import dataclasses
+    """Precision, recall, F1 and calibration against labels, with bootstrap intervals by paper."""
+    from annotate.errors_page import write_errors_page
+    from annotate.evaluate import check_gates, gates
+    from annotate.report import annotator_report, people_report
 
-    from annotate.evaluate import labels, scores
-    from annotate.pipeline import Annotator
-    from annotate.texts import as_line, read_papers
-    from data.catalogue import load
-
-    catalogue, annotator = load(), Annotator()
-    papers = list(read_papers(gold))
-    wanted = []
-    for paper, _ in papers:
-        try:
-            wanted.append(labels(paper["uses"], catalogue))
-        except (KeyError, TypeError, AttributeError) as e:
-            raise InputError(
-                'expected "uses": [{"dataset", "role", "implied"}], as in the codebook',
-                path=gold,
-                record=paper["id"],
-            ) from e
-    annotations = annotator.annotate(((p["id"], passages) for p, passages in papers), run="gold")
-    found = [labels(as_line(annotation)["uses"], catalogue) for annotation in annotations]
-    table = scores(wanted, found)
+    least = gates(min_f1 or [])
+    if against and (baselines or texts):
+        raise InputError("--against compares labels alone; leave --baselines and --texts out")
+    report = (
+        people_report(gold, against)
+        if against
+        else annotator_report(gold, texts=texts or (), baselines=baselines)
+    )
     if as_json:
-        print_json([dataclasses.asdict(score) for score in table])
+        print_json(report.as_json())
     else:
-        title = f"{annotator.version} on {gold.name}, n = {len(papers)} papers"
+        _print_report(report)
+    first = report.annotators[0]
+    if report.left_out:
+        _say_left_out(report.left_out, against)
+    if errors:
+        write_errors_page(
+            errors,
+            report.mistakes,
+            annotator=first.annotator,
+            gold=report.gold,
+            n_papers=report.n_papers,
+        )
+        say(f"wrote {len(report.mistakes)} mistakes to {errors}; it quotes the papers")
+    check_gates(first.scores, least)
+
+
+def _say_left_out(ids: list[str], against: Path | None) -> None:
+    shown = ", ".join(ids[:5]) + (", ..." if len(ids) > 5 else "")
+    why = "in one of the two files only" if against else "no text; give it with --texts"
+    say(f"papers left out: {len(ids)} ({why}): {shown}")
+
+
+def _print_report(report: Report) -> None:
+    first = report.annotators[0]
+    where = f"on {report.gold}, n = {report.n_papers} papers"
+    print_table(
+        ["measure", "by", "gold", "found", "right", "precision", "recall", "F1"],
+        _score_rows(report.annotators),
+        title=f"{first.annotator} {where}; 95% bootstrap intervals by paper",
+    )
+    if first.calibration:
+        _print_calibration(first.calibration, where)
+    if report.agreement:
         print_table(
-            ["measure", "gold", "found", "right", "precision", "recall", "F1"],
-            [_row(score) for score in table],
-            title=title,
+            ["Cohen's kappa", "pairs", "same", "kappa"],
+            [
+                [one.of, one.n, one.n_same, _rate(one.kappa, one.kappa_interval)]
+                for one in report.agreement
+            ],
+            title=f"agreement with {first.annotator} {where}",
         )
 
 
-def _row(score: Score) -> list[object]:
-    rates = [
-        (score.precision, score.precision_interval),
-        (score.recall, score.recall_interval),
-        (score.f1, score.f1_interval),
+def _score_rows(annotators: list[Evaluation]) -> list[list[object]]:
+    """Each measure with all annotators below each other; those that could not run at the end."""
+    able = [one for one in annotators if one.scores]
+    rows = [
+        [score.measure if one is able[0] else "", one.annotator, *_figures(score)]
+        for together in zip(*(one.scores for one in able), strict=True)
+        for one, score in zip(able, together, strict=True)
     ]
-    cells = [
-        "-"
-        if rate is None or interval is None
-        else f"{rate:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
-        for rate, interval in rates
+    return rows + [["-", one.annotator, "", "", "", one.note] for one in annotators if one.note]
+
+
+def _figures(score: Score) -> list[object]:
+    return [
+        score.n_gold,
+        score.n_found,
+        score.n_right,
+        _rate(score.precision, score.precision_interval),
+        _rate(score.recall, score.recall_interval),
+        _rate(score.f1, score.f1_interval),
     ]
-    return [score.measure, score.n_gold, score.n_found, score.n_right, *cells]
+
+
+def _rate(rate: float | None, interval: tuple[float, float] | None) -> str:
+    if rate is None or interval is None:
+        return "-"
+    return f"{rate:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+
+
+def _print_calibration(calibration: list[Calibration], where: str) -> None:
+    print_table(
+        ["uses found", "n", "right", "calibration error", "of it by chance", "Brier score"],
+        [
+            [
+                one.of,
+                one.n,
+                one.n_right,
+                _rate(one.ece, one.ece_interval),
+                f"{one.ece_noise:.2f}",
+                _rate(one.brier, one.brier_interval),
+            ]
+            for one in calibration
+        ],
+        title=f"scores as probabilities, {where}",
+    )
+    print_table(
+        ["uses found", "scores", "n", "mean score", "share right"],
+        [
+            [
+                one.of if place == 0 else "",
+                f"{bin.low:.2f}-{bin.high:.2f}",
+                bin.n,
+                f"{bin.mean_score:.2f}",
+                _rate(bin.share, bin.interval),
+            ]
+            for one in calibration
+            for place, bin in enumerate(one.bins)
+        ],
+        title=f"reliability, {where}; Wilson 95% intervals",
+    )

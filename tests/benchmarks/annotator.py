@@ -11,28 +11,23 @@ from __future__ import annotations
 import argparse
 import gzip
 import json
-import re
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import spacy
 from spacy.matcher import PhraseMatcher
 
-from annotate.evaluate import labels, scores
+from annotate.baselines import Paper, Read, alias_and_cue
+from annotate.evaluate import scores
+from annotate.gold import labels
 from annotate.pipeline import Annotator
 from annotate.texts import as_line, read_papers
 from data.catalogue import Catalogue, load
-from data.records import Passage, passages_of
+from data.records import passages_of
 from data.sample import WORKS
 from miner.openalex import parse_work
-
-Paper = tuple[str, Sequence[Passage]]
-Uses = list[dict[str, Any]]
-_SENTENCE = re.compile(r"(?<=[.!?])\s+")
-_CUE = re.compile(r"pre-?train|transfer|initiali[sz]", re.IGNORECASE)
 
 
 def sample() -> list[Paper]:
@@ -42,35 +37,8 @@ def sample() -> list[Paper]:
     return [(work.id, passages_of(work)) for work in works]
 
 
-def names(catalogue: Catalogue) -> dict[str, str]:
-    return {
-        name.casefold(): dataset.id
-        for dataset in catalogue.datasets.values()
-        for name in dataset.names
-    }
-
-
-def regex_pipeline(catalogue: Catalogue) -> Callable[[Sequence[Paper]], list[Uses]]:
-    """All names in one regular expression; a source where the sentence has a cue word."""
-    known = names(catalogue)
-    longest_first = sorted(known, key=len, reverse=True)
-    pattern = re.compile(r"\b(?:" + "|".join(map(re.escape, longest_first)) + r")\b", re.IGNORECASE)
-
-    def read(papers: Sequence[Paper]) -> list[Uses]:
-        found: list[Uses] = []
-        for _, passages in papers:
-            uses: dict[tuple[str, str], dict[str, Any]] = {}
-            for passage in passages:
-                for sentence in _SENTENCE.split(passage.text):
-                    role = "source" if _CUE.search(sentence) else "target"
-                    for match in pattern.finditer(sentence):
-                        dataset = known[match[0].casefold()]
-                        use = {"dataset": dataset, "role": role, "implied": False}
-                        uses[dataset, role] = use
-            found.append(list(uses.values()))
-        return found
-
-    return read
+def names(catalogue: Catalogue) -> list[str]:
+    return [name for dataset in catalogue.datasets.values() for name in dataset.names]
 
 
 def phrase_matcher(catalogue: Catalogue) -> Callable[[Sequence[Paper]], int]:
@@ -100,7 +68,7 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     options = parser.parse_args()
     catalogue, papers, annotator = load(), sample(), Annotator()
-    regex, phrases = regex_pipeline(catalogue), phrase_matcher(catalogue)
+    regex, phrases = alias_and_cue(catalogue), phrase_matcher(catalogue)
     seconds = {
         "cats annotate": best_s(lambda: list(annotator.annotate(papers, run="b")), options.repeat),
         "regular expression + cue": best_s(lambda: regex(papers), options.repeat),
@@ -118,15 +86,16 @@ def main() -> None:
 def compare(
     gold: Path,
     annotator: Annotator,
-    regex: Callable[[Sequence[Paper]], list[Uses]],
+    regex: Read,
     catalogue: Catalogue,
 ) -> None:
     read = list(read_papers(gold))
     papers = [(paper["id"], passages) for paper, passages in read]
     wanted = [labels(paper["uses"], catalogue) for paper, _ in read]
     ours = [as_line(made)["uses"] for made in annotator.annotate(papers, run="b")]
+    by_regex = [line["uses"] for line in regex(papers)]
     print(f"{gold.name}, n = {len(papers)}: F1 [95% bootstrap by paper]")
-    for name, found in (("cats annotate", ours), ("regular expression + cue", regex(papers))):
+    for name, found in (("cats annotate", ours), ("regular expression + cue", by_regex)):
         table = scores(wanted, [labels(uses, catalogue) for uses in found])
         cells = [
             f"{score.measure} {score.f1:.2f} [{'{:.2f}, {:.2f}'.format(*score.f1_interval)}]"
