@@ -286,7 +286,7 @@ def _ids(values: Sequence[object]) -> tuple[str, ...]:
     return tuple(work_id(value) for value in values)
 
 
-_ARXIV = re.compile(
+ARXIV = re.compile(
     r"arxiv(?:\.org/(?:abs|pdf|html)/|[.:])(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})",
     re.IGNORECASE,
 )
@@ -307,7 +307,7 @@ def _links(record: Mapping[str, Any]) -> tuple[str, ...]:
         doi = bare_doi(place)
         if doi is not None:
             found[f"doi:{doi}"] = None
-        for kind, pattern in (("arxiv:", _ARXIV), ("pmid:", _PMID), ("pmcid:PMC", _PMCID)):
+        for kind, pattern in (("arxiv:", ARXIV), ("pmid:", _PMID), ("pmcid:PMC", _PMCID)):
             named = pattern.search(place)
             if named is not None:
                 found[kind + named[1].lower()] = None

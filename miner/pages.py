@@ -56,6 +56,10 @@ class AbsentError(InputError):
     """The server knows no such record."""
 
 
+class QuestionError(InputError):
+    """The server refuses the question itself; another one may be answered."""
+
+
 class PassingError(Exception):
     """A fault that may pass: try again, after `wait_s` if the server said how long."""
 
@@ -259,7 +263,7 @@ def _refuse(response: requests.Response) -> None:
         )
     if status == requests.codes.not_found:
         raise AbsentError("not known to the server", url=url)
-    raise InputError(f"HTTP {status} {message}; correct the protocol", url=url)
+    raise QuestionError(f"HTTP {status} {message}; correct the protocol", url=url)
 
 
 def _refuse_429(response: requests.Response, message: str, url: str) -> None:
