@@ -142,7 +142,10 @@ class _Taker:
     total: Mined = field(default_factory=Mined)
 
     def __post_init__(self) -> None:
-        held = self.corpus.table("SELECT id FROM works WHERE id LIKE 'local:%'")
+        held = self.corpus.table(
+            "SELECT id FROM works WHERE id LIKE 'local:%' UNION "
+            f"SELECT work_id FROM screened WHERE work_id LIKE 'local:%' AND stage = '{STAGE}'"
+        )
         self._held = frozenset(held["id"].to_pylist())
         self._seen: set[str] = set()  # two references to one work write it once
 
@@ -179,7 +182,7 @@ class _Taker:
             for number, (place, said) in enumerate(batch, start=first + 1)
             if isinstance(said, Reference)
         ]
-        return list(self.pool.map(lambda entry: _look_up(*entry, self.pages), named))
+        return list(self.pool.map(lambda entry: _look_up(*entry, pages=self.pages), named))
 
     def _records(self, found: Iterable[Found]) -> Iterator[Record]:
         """The record of each work not yet taken from this list, or its reference as one."""
@@ -214,7 +217,7 @@ class _Taker:
         write_whole(self.report, lambda file: file.write(text.encode()))
 
 
-def _look_up(number: int, place: str, reference: Reference, pages: Pages) -> Found:
+def _look_up(number: int, place: str, reference: Reference, *, pages: Pages) -> Found:
     """A reference by its names, the surest first.
 
     Raises:

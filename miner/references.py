@@ -228,16 +228,17 @@ def _nbib(text: str) -> Iterator[tuple[str, Fields | Unreadable]]:
 
 def _bib(text: str) -> Iterator[tuple[str, Fields | Unreadable]]:
     """Entries as bibtexparser reads them; one that it gives up is unreadable, the rest goes on."""
-    import bibtexparser
-    from bibtexparser.model import Entry, ParsingFailedBlock
+    from bibtexparser.entrypoint import parse_string
+    from bibtexparser.model import Entry as Block
+    from bibtexparser.model import ParsingFailedBlock
 
     logging.getLogger("bibtexparser").setLevel(logging.CRITICAL)  # told by us, with its place
-    for block in bibtexparser.parse_string(text).blocks:
+    for block in parse_string(text).blocks:
         place = f"line {(block.start_line or 0) + 1}"
         spare = block.ignore_error_block if isinstance(block, ParsingFailedBlock) else None
-        if isinstance(block, Entry):
+        if isinstance(block, Block):
             yield place, _fields((each.key, each.value) for each in block.fields)
-        elif isinstance(spare, Entry):  # a key or a field that is there twice; its values are raw
+        elif isinstance(spare, Block):  # a key or a field that is there twice; its values are raw
             yield place, _fields((each.key, _opened(each.value)) for each in spare.fields)
         elif isinstance(block, ParsingFailedBlock):
             why = getattr(block.error, "abort_reason", None) or block.error
@@ -400,7 +401,7 @@ def _reference(fields: Fields, kind: Kind) -> Reference:
 
 
 def _doi(place: str, value: str) -> str | None:
-    """A DOI, also in an address, with LaTeX's escapes, or before other words (`10.1000/a [doi]`)."""
+    """A DOI, also in an address, with LaTeX's escapes, or among other words."""
     value = re.sub("%2f", "/", value.replace("\\", ""), flags=re.IGNORECASE)
     whole = bare_doi(value)
     if whole is not None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from builders import NOW, PROTOCOL, survey, use, work
 
-from data.account import account, flow_svg, methods
+from data.account import account, methods
 from data.corpus import Corpus
+from data.flow import flow_svg
 from data.journal import Checkpoint
 from data.protocol import load
 from data.records import Passage
@@ -75,10 +76,10 @@ def test_the_paragraph_names_question_dates_and_counts(tmp_path: Path) -> None:
         assert part in text
 
 
-def test_the_command_writes_all_three(tmp_path: Path) -> None:
+def test_the_command_writes_all_four(tmp_path: Path) -> None:
     mined(tmp_path / "s")
     command = [sys.executable, "-m", "cats", "export", "-C", str(tmp_path / "s")]
     subprocess.run([*command, "--prisma", str(tmp_path / "out")], check=True, capture_output=True)
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"prisma.svg", "prisma.json", "methods.txt"}
+    assert names == {"prisma.svg", "prisma.json", "coverage.csv", "methods.txt"}
     assert json.loads((tmp_path / "out" / "prisma.json").read_text())["included"] == 3

@@ -171,9 +171,7 @@ def test_a_reference_that_resolves_later_is_not_counted_twice(corpus: Corpus, pa
         later = listed(corpus, url, path, again=True, days=1)
     included = {row["id"] for row in corpus.table("SELECT id FROM included").to_pylist()}
     assert included == {"W1", "W4", "W5", "W6", "W9"}
-    assert [line["work"] for line in reported(later)] == [
-        id for id in {work.id for work in corpus.works()} if corpus_title(corpus, id) == "Without any name"
-    ]
+    assert [line["title"] for line in reported(later)] == ["Without any name"]
     with corpus.connect() as db:
         found = account(db)
     assert (found.lists, found.duplicates, found.screened) == ({"list refs.ris": 7}, 1, 6)
@@ -181,10 +179,6 @@ def test_a_reference_that_resolves_later_is_not_counted_twice(corpus: Corpus, pa
         listed(corpus, url, path, again=True, days=2)
     included = {row["id"] for row in corpus.table("SELECT id FROM included").to_pylist()}
     assert len([id for id in included if id.startswith("local:")]) == 1
-
-
-def corpus_title(corpus: Corpus, id: str) -> str | None:
-    return next(work.title for work in corpus.works() if work.id == id)
 
 
 def test_an_odd_name_is_unresolved_but_a_wrong_key_stops(corpus: Corpus, tmp_path: Path) -> None:
@@ -203,9 +197,12 @@ def test_a_storm_of_faults_changes_nothing(tmp_path: Path) -> None:
     path.write_text("doi\n" + "".join(f"10.1000/w{n}\n" for n in range(1, 121)))
     works, seen = [record(n) for n in range(1, 100)], []
     corpus = survey(tmp_path / "s")
-    with serve(works, faults=["503", "reset"]) as (url, _), Pages(
-        Settings(openalex_url=url, tries=9), sleep=lambda s: None, rng=random.Random(1)
-    ) as pages:
+    with (
+        serve(works, faults=["503", "reset"]) as (url, _),
+        Pages(
+            Settings(openalex_url=url, tries=9), sleep=lambda s: None, rng=random.Random(1)
+        ) as pages,
+    ):
         found = mine_list(
             corpus,
             load(corpus.path / "protocol.toml"),
@@ -268,8 +265,12 @@ def test_the_command_takes_a_list_and_says_where_the_rest_is(corpus: Corpus, pat
     command = [sys.executable, "-m", "cats", "mine", "-C", str(corpus.path), "--from", str(path)]
     with serve(WORKS) as (url, _):
         environment = os.environ | {"CATS_OPENALEX_URL": url}
-        first = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-        again = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        first = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        )
+        again = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        )
     assert first.returncode == 4
     assert "rejects" in first.stderr
     assert "2 more are unknown to OpenAlex" in first.stderr
