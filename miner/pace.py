@@ -19,6 +19,7 @@ class Pace:
     Args:
         rate: requests a second at most; None sets no limit.
         budget: US dollars that this run may spend; None sets no limit.
+        price: of a request, in US dollars, where the server does not say what it cost.
         clock: seconds that only go forward.
         sleep: waits that many seconds.
     """
@@ -28,6 +29,7 @@ class Pace:
         rate: float | None = None,
         budget: float | None = None,
         *,
+        price: float = 0.0,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -36,7 +38,8 @@ class Pace:
         self._clock = clock
         self._sleep = sleep
         self._next_at = 0.0
-        self._cost = 0.0  # of one page, as the server last said
+        self._price = price
+        self._cost = price  # of one page, as the server last said
         self._n_asked = 0  # requests on their way
         self._lock = threading.Lock()
         self.spent = 0.0
@@ -52,7 +55,7 @@ class Pace:
             asked = self.spent + self._cost * (self._n_asked + 1)
             if self._budget is not None and asked > self._budget + _ROUNDING_USD:
                 raise NetworkError(
-                    f"${self.spent:.4f} of the budget of ${self._budget:g} is spent and a page "
+                    f"${self.spent:.4f} of the budget of ${self._budget:g} is spent and a request "
                     f"costs ${self._cost:g}; the same command with a larger --budget continues"
                 )
             self._n_asked += 1
@@ -70,8 +73,11 @@ class Pace:
         with self._lock:
             self._n_asked -= 1
             cost = _number(headers, "X-RateLimit-Cost-USD")
-            self._cost = self._cost if cost is None else cost
-            self.spent += cost or 0.0
+            if cost is None:
+                cost = self._price if headers else 0.0
+            else:
+                self._cost = max(cost, self._price)
+            self.spent += cost
             left = _number(headers, "X-RateLimit-Remaining-USD")
             self.left = self.left if left is None else left
             if self._rate and self._top:
@@ -81,7 +87,7 @@ class Pace:
         """The server says that requests came too fast."""
         with self._lock:
             if self._rate:
-                self._rate = max(1.0, self._rate / 2)
+                self._rate = max(min(1.0, self._top or 1.0), self._rate / 2)
 
 
 def usual_rate(server: str, *, has_key: bool) -> float | None:

@@ -6,13 +6,10 @@ The key travels as a Bearer header to the configured server only; it is in no UR
 from __future__ import annotations
 
 import random
-import threading
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urljoin, urlsplit
 
 import orjson
@@ -22,12 +19,16 @@ import urllib3
 from data.errors import InputError, NetworkError
 from data.settings import Settings
 from miner.pace import Pace
+from miner.transport import (
+    SHORT_WAIT_S,
+    AbsentError,
+    PassingError,
+    Transport,
+    retry_after,
+    unpacked,
+)
 
-_SHORT_WAIT_S = 60.0  # a longer Retry-After means a spent budget: to be told, not slept through
-_FIRST_BACKOFF_S = 0.5
-_LONGEST_BACKOFF_S = 30.0
 _REDIRECTS = 5
-_GZIP = b"\x1f\x8b"
 _LARGEST = 200_000_000  # bytes of an unpacked page; a hundred works have 1 MB
 T = TypeVar("T")
 _LONGEST = 200  # characters of a server's message that an error quotes
@@ -52,26 +53,11 @@ class Page:
     raw: bytes
 
 
-class AbsentError(InputError):
-    """The server knows no such record."""
-
-
 class QuestionError(InputError):
     """The server refuses the question itself; another one may be answered."""
 
 
-class PassingError(Exception):
-    """A fault that may pass: try again, after `wait_s` if the server said how long."""
-
-    def __init__(
-        self, what: str, wait_s: float | None = None, *, is_too_fast: bool = False
-    ) -> None:
-        super().__init__(what)
-        self.wait_s = wait_s
-        self.is_too_fast = is_too_fast
-
-
-class Pages:
+class Pages(Transport):
     """Open connections to OpenAlex for any number of threads; close it, or use it as a context.
 
     Args:
@@ -89,36 +75,8 @@ class Pages:
         rng: random.Random | None = None,
         pace: Pace | None = None,
     ) -> None:
-        self._settings = settings
-        self._sleep = sleep
-        self._rng = rng or random.Random()  # noqa: S311  jitter is no secret
-        self._own = threading.local()  # a session serves one thread
-        self._sessions: list[requests.Session] = []
+        super().__init__(settings, sleep=sleep, rng=rng)
         self.pace = pace or Pace()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, e: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections of all threads; a second close does nothing."""
-        for session in self._sessions:
-            session.close()
-
-    def _session(self) -> requests.Session:
-        """This thread's session."""
-        session: requests.Session | None = getattr(self._own, "session", None)
-        if session is None:
-            session = self._own.session = requests.Session()
-            session.trust_env = False  # a .netrc must not replace the key
-            session.headers["User-Agent"] = "cats-toolkit"
-            session.headers["Accept-Encoding"] = "gzip"  # kept as it comes, see `unpacked`
-            self._sessions.append(session)
-        return session
 
     def works(self, params: Mapping[str, str]) -> Page:
         """One page of works; see `get` for what it raises."""
@@ -146,7 +104,7 @@ class Pages:
         """What `read` makes of an answer, asked for until it is whole or all tries are used up.
 
         Args:
-            read: is given the body as it came, packed by gzip or not (see `unpacked`); raises
+            read: is given the body as it came, packed by gzip or not; raises
                 `PassingError` for one that is not whole.
 
         Raises:
@@ -154,27 +112,16 @@ class Pages:
             InputError: it cannot be had at all: key, plan, or question refused.
         """
         url = self._settings.openalex_url + path
-        fault = PassingError("not tried")
-        for attempt in range(self._settings.tries):
-            if attempt:
-                self._sleep(self._wait_s(attempt, fault))
+
+        def ask() -> T:
             try:
                 return read(self._body(url, params))
             except PassingError as e:
-                fault = e
                 if e.is_too_fast:
                     self.pace.too_fast()
-        raise NetworkError(
-            f"{fault}, {self._settings.tries} times in a row; the same command continues where "
-            "this stopped",
-            url=url,
-        )
+                raise
 
-    def _wait_s(self, attempt: int, fault: PassingError) -> float:
-        if fault.wait_s is not None:
-            return fault.wait_s
-        longest: float = min(_FIRST_BACKOFF_S * 2**attempt, _LONGEST_BACKOFF_S)
-        return self._rng.uniform(longest / 2, longest)
+        return self._persist(ask, url=url)
 
     def _body(self, url: str, params: Mapping[str, str] | None) -> bytes:
         """The body of a good answer, redirects on the same server followed."""
@@ -222,24 +169,6 @@ def _taken(response: requests.Response) -> bytes:
         raise PassingError(f"an answer cut short ({type(e).__name__})") from e
 
 
-def unpacked(body: bytes) -> bytes:
-    """A body without its packing, if it has one.
-
-    Raises:
-        PassingError: the packing is damaged, or opens to more than any page has.
-    """
-    if not body.startswith(_GZIP):
-        return body
-    try:
-        opener = zlib.decompressobj(wbits=31)
-        plain = opener.decompress(body, _LARGEST)
-    except zlib.error as e:
-        raise PassingError("an answer with damaged packing") from e
-    if not opener.eof:
-        raise PassingError(f"an answer cut short, or of more than {_LARGEST / 1e6:.0f} MB")
-    return plain
-
-
 def _refuse(response: requests.Response) -> None:
     """Nothing for a good answer; else what this status means.
 
@@ -255,7 +184,7 @@ def _refuse(response: requests.Response) -> None:
     if status == requests.codes.too_many:
         _refuse_429(response, message, url)
     if status >= requests.codes.server_error:
-        raise PassingError(f"HTTP {status} {message}", _retry_after(response))
+        raise PassingError(f"HTTP {status} {message}", retry_after(response.headers))
     if status in (requests.codes.unauthorized, requests.codes.forbidden):
         raise InputError(
             f"HTTP {status} {message}; check OPENALEX_API_KEY (free at openalex.org), or unset it",
@@ -268,24 +197,16 @@ def _refuse(response: requests.Response) -> None:
 
 def _refuse_429(response: requests.Response, message: str, url: str) -> None:
     """Four kinds: too fast, broad boolean (both pass), budget spent, a plan that lacks it."""
-    wait_s = _retry_after(response)
+    wait_s = retry_after(response.headers)
     if "plan" in message.lower():
         raise InputError(f"HTTP 429 {message}; this question needs a paid plan", url=url)
-    if wait_s is None or wait_s <= _SHORT_WAIT_S:
+    if wait_s is None or wait_s <= SHORT_WAIT_S:
         raise PassingError(f"HTTP 429 {message}", wait_s, is_too_fast=True)
     raise NetworkError(
         f"HTTP 429 {message}: the budget is spent; the same command continues after the reset, "
         f"in {wait_s / 3600:.1f} h",
         url=url,
     )
-
-
-def _retry_after(response: requests.Response) -> float | None:
-    """Seconds to wait as the server asks; None if it does not say (a date is not sent here)."""
-    try:
-        return max(0.0, float(response.headers["Retry-After"]))
-    except (KeyError, ValueError):
-        return None
 
 
 def _message(response: requests.Response) -> str:
@@ -305,7 +226,7 @@ def page_of(body: bytes) -> Page:
         PassingError: it is not JSON, no page, or cut short by the server; all may pass.
     """
     try:
-        answer = orjson.loads(unpacked(body))
+        answer = orjson.loads(unpacked(body, _LARGEST))
         meta = answer["meta"]
         results = list(answer["results"])
         groups = tuple((str(g["key"]), int(g["count"])) for g in answer.get("group_by") or [])
@@ -320,6 +241,6 @@ def page_of(body: bytes) -> Page:
 
 def _record_of(body: bytes) -> Any:
     try:
-        return orjson.loads(unpacked(body))
+        return orjson.loads(unpacked(body, _LARGEST))
     except ValueError as e:
         raise PassingError("an answer that is no JSON") from e

@@ -29,7 +29,8 @@ def _loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", guarded)
     monkeypatch.delenv("OPENALEX_API_KEY", raising=False)
-    monkeypatch.delenv("CATS_OPENALEX_URL", raising=False)
+    for server in ("OPENALEX", "CONTENT", "EUROPEPMC", "ARXIV"):
+        monkeypatch.delenv(f"CATS_{server}_URL", raising=False)
 
 
 @pytest.fixture

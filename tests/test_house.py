@@ -77,7 +77,8 @@ def test_every_command_is_in_the_documents_and_has_help() -> None:
 
 def test_every_environment_variable_is_in_the_documents() -> None:
     text = "\n".join(path.read_text(encoding="utf-8") for path in _DOCUMENTS)
-    for name in ("OPENALEX_API_KEY", "CATS_OPENALEX_URL", "CATS_CORPUS", "CATS_REVIEWER"):
+    servers = [f"CATS_{name}_URL" for name in ("OPENALEX", "CONTENT", "EUROPEPMC", "ARXIV")]
+    for name in ("OPENALEX_API_KEY", *servers, "CATS_CORPUS", "CATS_REVIEWER"):
         assert name in text
 
 
