@@ -1,4 +1,4 @@
-"""`cats plan | mine | versions | replay`."""
+"""`cats plan | mine | abstracts | topics | versions | replay`."""
 
 from __future__ import annotations
 
@@ -145,6 +145,7 @@ def mine(
     say(f"{mined.works} works, {mined.left_out} of them left out by the protocol")
     if mined.expected is not None and mined.expected != mined.works:
         say(f"the server counts {mined.expected} for the whole question")
+    _renew(survey)
     _merge(survey)
     unresolved = 0 if listed is None or listed.taken_at else listed.unresolved
     if mined.rejects:
@@ -273,6 +274,69 @@ def _mine_list(
             "references unresolved; --again looks them up anew"
         )
     return listed
+
+
+def _renew(survey: Corpus) -> None:
+    """Keep abstracts that were filled, and say how many are still to be."""
+    from datetime import UTC, datetime
+
+    from data.corpus import PROTOCOL
+    from data.protocol import load
+    from miner.abstracts import renew, unasked
+
+    renew(survey, load(survey.path / PROTOCOL), clock=lambda: datetime.now(UTC))
+    n_missing = unasked(survey)
+    if n_missing:
+        say(f"{n_missing} works lack only an abstract; `cats abstracts` looks for them elsewhere")
+
+
+@app.command()
+def abstracts(
+    corpus: CorpusDir = HERE,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Ask each source for so many works at most.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask also for works that were not found before.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fill missing abstracts from Europe PMC and arXiv; the same command continues."""
+    import os
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from data.corpus import PROTOCOL, Corpus
+    from data.protocol import load
+    from data.settings import settings
+    from miner.abstracts import fill
+    from miner.hosts import Hosts
+
+    survey, outside = Corpus(corpus), settings(os.environ)
+    console = Console(stderr=True)
+    with (
+        Hosts(outside) as hosts,
+        Progress(console=console, disable=not console.is_terminal) as bar,
+    ):
+        task = bar.add_task("abstracts", total=None)
+        filled = fill(
+            survey,
+            load(survey.path / PROTOCOL),
+            hosts,
+            outside,
+            clock=lambda: datetime.now(UTC),
+            progress=lambda works, expected: bar.update(task, completed=works, total=expected),
+            limit=limit,
+            again=again,
+        )
+    if as_json:
+        print_json({"asked": filled.asked, "found": filled.found, "came_in": filled.came_in})
+    found = ", ".join(f"{n} in {source}" for source, n in filled.found.items()) or "none"
+    say(f"asked for {filled.asked} works; abstracts found: {found}")
+    say(f"{filled.came_in} works came into the survey; `cats status --coverage` shows what lacks")
+    _merge(survey)
 
 
 @app.command()
