@@ -77,8 +77,12 @@ class Account:
 # Two records of one work: no work of its own was screened and left out.
 _MERGED = """SELECT work_id FROM screened SEMI JOIN works ON works.id = work_id
     WHERE included = 0 AND stage = 'openalex' AND reason LIKE 'merged into %'"""
-_EXCLUDED = f"""SELECT reason, count(*) FROM screened SEMI JOIN works ON works.id = work_id
-    WHERE included = 0 AND work_id NOT IN ({_MERGED}) GROUP BY 1 ORDER BY 2 DESC, 1"""
+# A work that several stages left out counts once, by the first.
+_EXCLUDED = f"""SELECT reason, count(*) FROM (
+        SELECT reason FROM screened SEMI JOIN works ON works.id = work_id
+        WHERE included = 0 AND work_id NOT IN ({_MERGED})
+        QUALIFY row_number() OVER (PARTITION BY work_id ORDER BY "at", stage) = 1)
+    GROUP BY 1 ORDER BY 2 DESC, 1"""
 _FILLED = """SELECT origin, count(*) FROM sought SEMI JOIN included ON included.id = work_id
     WHERE what = 'abstract' AND found = 1 GROUP BY 1 ORDER BY 2 DESC, 1"""
 # Each work once: what every place that was asked said, if none had it.

@@ -82,18 +82,21 @@ def _steps(found: Account) -> Iterator[tuple[list[str], list[str]]]:
         ],
     )
     yield (
-        [f"Reports retrieved: {found.retrieved:,}", f"full text at hand: {found.full_text:,}"],
+        [
+            f"Reports retrieved: {found.retrieved:,}",
+            f"{_INDENT}full text at hand: {found.full_text:,}",
+        ],
         [f"Title and abstract only: {found.included - found.full_text:,}"],
     )
-    read = f"read by the annotator: {found.annotated:,}"
+    read = f"{_INDENT}read by the annotator: {found.annotated:,}"
     yield [f"Works included: {found.included:,}", read], []
 
 
 def _counts(counts: Mapping[str, int]) -> list[str]:
-    """One line a name; the rarest ones together if there are many."""
-    lines = [f"{name}: {n:,}" for name, n in list(counts.items())[:_MOST_REASONS]]
+    """One indented line a name; the rarest ones together if there are many."""
+    lines = [f"{_INDENT}{name}: {n:,}" for name, n in list(counts.items())[:_MOST_REASONS]]
     rest = list(counts.values())[_MOST_REASONS:]
-    return [*lines, f"{len(rest)} others: {sum(rest):,}"] if rest else lines
+    return [*lines, f"{_INDENT}{len(rest)} others: {sum(rest):,}"] if rest else lines
 
 
 def _wrapped(
@@ -103,16 +106,17 @@ def _wrapped(
     most = width / _FONT_PX / (1.12 if bold else 1.0)
     broken = []
     for line in lines:
+        indent = 2 * _INDENT if line.startswith(_INDENT) else _INDENT
         current = ""
         for word in line.split(" "):
             joined = f"{current} {word}" if current else word
             if current.strip() and _ems(joined) > most:
                 broken.append(current)
-                joined = _INDENT + word
+                joined = indent + word
             while _ems(joined) > most:  # a word longer than a line
                 cut = next(n for n in range(len(joined), 0, -1) if _ems(joined[:n]) <= most)
                 broken.append(joined[:cut])
-                joined = _INDENT + joined[cut:]
+                joined = indent + joined[cut:]
             current = joined
         broken.append(current)
     return broken
@@ -143,7 +147,7 @@ def _text(x: int, y: int, line: str) -> str:
 
 def _escaped(text: str) -> str:
     """Text for XML, which admits no control characters."""
-    return html.escape("".join(letter if letter.isprintable() else " " for letter in text))
+    return html.escape("".join(c if c.isprintable() or c == _INDENT else " " for c in text))
 
 
 def _arrow(*points: tuple[int, int]) -> str:
