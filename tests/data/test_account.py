@@ -3,6 +3,7 @@ import json
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from datetime import timedelta
 from pathlib import Path
 
 from builders import NOW, PROTOCOL, survey, use, work
@@ -166,3 +167,26 @@ def test_the_command_writes_all_four(tmp_path: Path) -> None:
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"prisma.svg", "prisma.json", "coverage.csv", "methods.txt"}
     assert json.loads((tmp_path / "out" / "prisma.json").read_text())["included"] == 3
+
+
+def test_the_command_shows_coverage(tmp_path: Path) -> None:
+    works = [work("W1", publisher="Elsevier", abstract=None), work("W2", publisher="Springer")]
+    survey(tmp_path, works)
+    command = [sys.executable, "-m", "cats", "status", "-C", str(tmp_path), "--coverage"]
+    shown = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert "50.0 [9.5-90.5]" in shown  # Wilson for 1 of 2
+    assert "Elsevier" in shown
+    done = subprocess.run([*command, "--json"], check=True, capture_output=True, text=True)
+    rows = {(row["by"], row["group"]): row for row in json.loads(done.stdout)}
+    assert rows["publisher", "Elsevier"]["with_abstract"] == 0
+    assert rows["year", "2020"]["n"] == 2
+
+
+def test_a_work_that_two_stages_leave_out_counts_once(tmp_path: Path) -> None:
+    corpus = mined(tmp_path)
+    with corpus.journal() as journal:
+        journal.screen("people", [("W3", False, "off topic")], now=NOW + timedelta(1))
+    with corpus.connect() as db:
+        found = account(db)
+    assert found.excluded == {"no abstract": 1}
+    assert found.screened - sum(found.excluded.values()) == found.included
