@@ -128,7 +128,9 @@ def _uses(
                         "evidence": sentence,
                         "model": None,
                         "strategy": None,
+                        "tuning": None,
                         "score": None,
+                        "also": (),
                     }
                     uses.setdefault((dataset, role), use)
     return list(uses.values())

@@ -13,6 +13,7 @@ import typer
 from data.errors import InputError
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
 
 app = typer.Typer()
@@ -23,6 +24,7 @@ CorpusDir = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 HERE = Path()
+_MOST_GROUPS = 25  # publishers shown on a terminal
 
 
 def say(message: str) -> None:
@@ -67,13 +69,51 @@ def init(
 
 
 @app.command()
-def status(corpus: CorpusDir = HERE, as_json: AsJson = False) -> None:
+def status(
+    corpus: CorpusDir = HERE,
+    coverage: Annotated[
+        bool, typer.Option("--coverage", help="Instead: abstracts by year and by publisher.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Count what the survey holds and what is left to do."""
     from data.corpus import Corpus
     from data.trends import survey_counts
 
     with Corpus(corpus).connect() as db:
+        if coverage:
+            _print_coverage(db, as_json=as_json)
+            return
         _print_counts(survey_counts(db), as_json=as_json)
+
+
+def _print_coverage(db: duckdb.DuckDBPyConnection, *, as_json: bool) -> None:
+    from data.coverage import coverage
+
+    frame = coverage(db)
+    if as_json:
+        print_json(frame.to_dict(orient="records"))
+        return
+    for by, part in frame.groupby("by", sort=False):
+        rows = (
+            part.head(_MOST_GROUPS).to_dict(orient="records")
+            if by == "publisher"
+            else (part.to_dict(orient="records"))
+        )
+        cells = [
+            [
+                *(row[name] for name in ("group", "n", "with_abstract")),
+                "{:.1f} [{:.1f}-{:.1f}]".format(*(100 * row[k] for k in ("share", "low", "high"))),
+                row["filled_from"],
+            ]
+            for row in rows
+        ]
+        columns = [str(by), "n works", "with abstract", "% [Wilson 95%]", "filled from"]
+        print_table(columns, cells, title=f"abstracts by {by}")
+        if len(part) > len(rows):
+            say(
+                f"{len(part) - len(rows)} more publishers: --json, or coverage.csv of `cats export`"
+            )
 
 
 @app.command()
@@ -111,27 +151,30 @@ def trends(
 @app.command()
 def export(
     prisma: Annotated[
-        Path, typer.Option(help="Folder for prisma.svg, prisma.json and methods.txt.")
+        Path, typer.Option(help="Folder for prisma.svg and .json, coverage.csv, methods.txt.")
     ],
     corpus: CorpusDir = HERE,
 ) -> None:
-    """Write the account of the survey: PRISMA 2020 flow as picture and numbers, methods text."""
+    """Write the account of the survey: PRISMA 2020 flow, coverage of abstracts, methods text."""
     from datetime import UTC, datetime
     from importlib.metadata import version
     from operator import methodcaller
 
-    from data.account import account, flow_svg, methods
+    from data.account import account, methods
     from data.corpus import PROTOCOL, Corpus, write_whole
+    from data.coverage import coverage
+    from data.flow import flow_svg
     from data.protocol import load
 
     survey = Corpus(corpus)
     protocol = load(survey.path / PROTOCOL)
     with survey.connect() as db:
-        found = account(db)
+        found, covered = account(db), coverage(db)
     now = datetime.now(UTC)
     texts = {
         "prisma.svg": flow_svg(found, title=protocol.title),
         "prisma.json": json.dumps(found.as_json(), indent=2, ensure_ascii=False) + "\n",
+        "coverage.csv": covered.to_csv(index=False),
         "methods.txt": methods(found, protocol, version=version("cats-toolkit"), now=now),
     }
     prisma.mkdir(parents=True, exist_ok=True)

@@ -45,8 +45,14 @@ _FOLDERS: Mapping[type[Record], str] = {
 }
 _PARTIAL = ".partial-"
 
-# A reader keeps a work's newest fetch; of two equal ones, the part that sorts last.
-_WORKS = """CREATE VIEW works AS SELECT * EXCLUDE (filename) FROM all_works
+# A reader keeps a work's newest fetch; of two equal ones, the part that sorts last. An abstract
+# that a newer record lacks is taken from the newest one that has it: OpenAlex withdraws abstracts,
+# and has none of those that were filled from elsewhere.
+_WORKS = """CREATE VIEW works AS SELECT * EXCLUDE (filename) REPLACE (
+        coalesce(abstract, first_value(abstract IGNORE NULLS) OVER (
+            PARTITION BY id ORDER BY fetched_at DESC, filename DESC
+            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS abstract)
+    FROM all_works
     QUALIFY row_number() OVER (PARTITION BY id ORDER BY fetched_at DESC, filename DESC) = 1"""
 # ... and only the uses of a work's latest annotation run.
 _ANNOTATED = """CREATE VIEW annotated AS SELECT * FROM all_annotated
@@ -71,6 +77,12 @@ _INCLUDED = """CREATE VIEW included AS SELECT works.* FROM works
 N_MERGED = """SELECT count(*) FROM works
     ANTI JOIN (SELECT work_id FROM screened WHERE included = 0) AS out ON works.id = out.work_id
     ANTI JOIN included ON works.id = included.id"""
+
+# Works that have all that the protocol asks for but, perhaps, an abstract.
+CANDIDATES = """SELECT * FROM works ANTI JOIN
+    (SELECT work_id FROM screened WHERE included = 0 AND reason <> 'no abstract') AS out
+    ON works.id = out.work_id"""
+N_NO_ABSTRACT = f"SELECT count(*) FROM ({CANDIDATES}) WHERE abstract IS NULL"
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:

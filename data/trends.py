@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from data.catalogue import PSEUDO_IDS
 from data.claims import claims
-from data.corpus import N_MERGED
+from data.corpus import N_MERGED, N_NO_ABSTRACT
 from data.errors import InputError
 from data.records import ROLES, Role
 
@@ -236,6 +236,7 @@ def survey_counts(db: duckdb.DuckDBPyConnection) -> dict[str, int]:
     )
     counts |= {f"left out: {reason}": n for reason, n in reasons.fetchall()}
     return counts | {
+        "without abstract, else fit": _count(db, N_NO_ABSTRACT),
         "versions merged": _count(db, N_MERGED),
         "annotated": _count(
             db, "SELECT count(*) FROM annotated SEMI JOIN included ON id = work_id"

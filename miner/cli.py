@@ -1,4 +1,4 @@
-"""`cats plan | mine | versions | replay`."""
+"""`cats plan | mine | abstracts | topics | versions | replay`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from data.errors import InputError, PartialError
 
 if TYPE_CHECKING:
     from data.corpus import Corpus
+    from miner.lists import Listed
     from miner.parts import Mined
+    from miner.references import Kind
 
 app = typer.Typer()
 
@@ -73,7 +75,11 @@ def mine(
     corpus: CorpusDir = HERE,
     source: Annotated[
         Path | None,
-        typer.Option("--from", help="Take works from this JSON(L) file, plain or .gz, instead."),
+        typer.Option(
+            "--from",
+            help="Take works from this file instead: OpenAlex's JSON(L), or a reference list "
+            "(RIS, BibTeX, CSV or TSV with DOIs, nbib), whose references are looked up; or .gz.",
+        ),
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Ask a question anew that is answered already.")
@@ -104,8 +110,12 @@ def mine(
     )
 
     from data.corpus import Corpus
+    from miner.references import kind_of
 
     survey = Corpus(corpus)
+    limits = (budget, rate, workers)
+    kind = None if source is None else kind_of(source)
+    listed: Listed | None = None
     console = Console(stderr=True)
     columns = (
         TextColumn("mining"),
@@ -123,21 +133,30 @@ def mine(
             bar.update(task, completed=works, total=expected, speed=speed, money=money)
 
         if source is None:
-            limits = (budget, rate, workers)
             step: _Step = "update" if update else "again" if again else "mine"
             mined = _mine_server(survey, step=step, limits=limits, progress=progress)
-        else:
+        elif kind is None:
             mined = _mine_file(survey, source, progress=progress)
+        else:
+            listed = _mine_list(survey, source, kind, again=again, limits=limits, progress=progress)
+            mined = listed.mined
     if as_json:
         print_json(dataclasses.asdict(mined))
     say(f"{mined.works} works, {mined.left_out} of them left out by the protocol")
     if mined.expected is not None and mined.expected != mined.works:
         say(f"the server counts {mined.expected} for the whole question")
+    _renew(survey)
     _merge(survey)
+    unresolved = 0 if listed is None or listed.taken_at else listed.unresolved
     if mined.rejects:
+        unread = f"{mined.rejects} records could not be read; each is here with its reason"
+        more = f" ({unresolved} more are unknown to OpenAlex: unresolved/)" if unresolved else ""
+        raise PartialError(unread + more, path=survey.path / "rejects")
+    if listed is not None and unresolved:
         raise PartialError(
-            f"{mined.rejects} records could not be read; each is here with its reason",
-            path=survey.path / "rejects",
+            f"{unresolved} references are unknown to OpenAlex; they are kept under local ids, and "
+            "each is here with its reason",
+            path=listed.report,
         )
 
 
@@ -211,6 +230,113 @@ def _mine_file(
         clock=lambda: datetime.now(UTC),
         progress=progress,
     )
+
+
+def _mine_list(
+    survey: Corpus,
+    source: Path,
+    kind: Kind,
+    *,
+    again: bool,
+    limits: tuple[float | None, float | None, int],
+    progress: Callable[[int, int | None], None],
+) -> Listed:
+    """Look up the references of a list, within limits as in `_mine_server`."""
+    import os
+    from datetime import UTC, datetime
+
+    from data.corpus import PROTOCOL
+    from data.protocol import load
+    from data.settings import settings
+    from miner.lists import mine_list
+    from miner.pace import Pace, usual_rate
+    from miner.pages import Pages
+
+    outside = settings(os.environ)
+    budget, rate, workers = limits
+    usual = usual_rate(outside.openalex_url, has_key=outside.openalex_key is not None)
+    with Pages(outside, pace=Pace(rate or usual, budget)) as pages:
+        listed = mine_list(
+            survey,
+            load(survey.path / PROTOCOL),
+            source,
+            kind,
+            pages=pages,
+            server=outside.openalex_url,
+            clock=lambda: datetime.now(UTC),
+            progress=progress,
+            again=again,
+            workers=workers,
+        )
+    if listed.taken_at is not None:
+        say(
+            f"this list was taken whole on {listed.taken_at:%Y-%m-%d}, {listed.unresolved} "
+            "references unresolved; --again looks them up anew"
+        )
+    return listed
+
+
+def _renew(survey: Corpus) -> None:
+    """Keep abstracts that were filled, and say how many are still to be."""
+    from datetime import UTC, datetime
+
+    from data.corpus import PROTOCOL
+    from data.protocol import load
+    from miner.abstracts import renew, unasked
+
+    renew(survey, load(survey.path / PROTOCOL), clock=lambda: datetime.now(UTC))
+    n_missing = unasked(survey)
+    if n_missing:
+        say(f"{n_missing} works lack only an abstract; `cats abstracts` looks for them elsewhere")
+
+
+@app.command()
+def abstracts(
+    corpus: CorpusDir = HERE,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Ask each source for so many works at most.")
+    ] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask also for works that were not found before.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fill missing abstracts from Europe PMC and arXiv; the same command continues."""
+    import os
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from data.corpus import PROTOCOL, Corpus
+    from data.protocol import load
+    from data.settings import settings
+    from miner.abstracts import fill
+    from miner.hosts import Hosts
+
+    survey, outside = Corpus(corpus), settings(os.environ)
+    console = Console(stderr=True)
+    with (
+        Hosts(outside) as hosts,
+        Progress(console=console, disable=not console.is_terminal) as bar,
+    ):
+        task = bar.add_task("abstracts", total=None)
+        filled = fill(
+            survey,
+            load(survey.path / PROTOCOL),
+            hosts,
+            outside,
+            clock=lambda: datetime.now(UTC),
+            progress=lambda works, expected: bar.update(task, completed=works, total=expected),
+            limit=limit,
+            again=again,
+        )
+    if as_json:
+        print_json({"asked": filled.asked, "found": filled.found, "came_in": filled.came_in})
+    found = ", ".join(f"{n} in {source}" for source, n in filled.found.items()) or "none"
+    say(f"asked for {filled.asked} works; abstracts found: {found}")
+    say(f"{filled.came_in} works came into the survey; `cats status --coverage` shows what lacks")
+    _merge(survey)
 
 
 @app.command()

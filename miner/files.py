@@ -38,7 +38,7 @@ def mine_file(
     Raises:
         InputError: the file is missing, empty, or breaks off; what could be read is kept.
     """
-    digest = _digest(path)
+    digest = digest_of(path)
     settings = {"file": path.name, "sha256": digest}
     total = Mined()
     with corpus.journal() as journal:
@@ -74,7 +74,12 @@ def _batches(records: Iterator[Record]) -> Iterator[list[Record]]:
         raise fault
 
 
-def _digest(path: Path) -> str:
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file's content, hexadecimal.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

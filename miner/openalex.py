@@ -358,7 +358,7 @@ def _ids(values: Sequence[str]) -> tuple[str, ...]:
     return tuple(work_id(value) for value in values)
 
 
-_ARXIV = re.compile(
+ARXIV = re.compile(
     r"arxiv(?:\.org/(?:abs|pdf|html)/|[.:])(\d{4}\.\d{4,5}|[a-z-]+(?:\.[a-z]{2})?/\d{7})",
     re.IGNORECASE,
 )
@@ -379,7 +379,7 @@ def _links(record: _Record) -> tuple[str, ...]:
         doi = bare_doi(place)
         if doi is not None:
             found[f"doi:{doi}"] = None
-        for kind, pattern in (("arxiv:", _ARXIV), ("pmid:", _PMID), ("pmcid:PMC", _PMCID)):
+        for kind, pattern in (("arxiv:", ARXIV), ("pmid:", _PMID), ("pmcid:PMC", _PMCID)):
             named = pattern.search(place)
             if named is not None:
                 found[kind + named[1].lower()] = None

@@ -57,6 +57,10 @@ class CursorError(InputError):
     """The server gives these pages by number only."""
 
 
+class QuestionError(InputError):
+    """The server refuses the question itself; another one may be answered."""
+
+
 class Pages(Transport):
     """Open connections to OpenAlex for any number of threads; close it, or use it as a context.
 
@@ -194,7 +198,7 @@ def _refuse(response: requests.Response) -> None:
         )
     if status == requests.codes.not_found:
         raise AbsentError("not known to the server", url=url)
-    raise InputError(f"HTTP {status} {message}; correct the protocol", url=url)
+    raise QuestionError(f"HTTP {status} {message}; correct the protocol", url=url)
 
 
 def _refuse_429(response: requests.Response, message: str, url: str) -> None:

@@ -1,8 +1,9 @@
 """A local OpenAlex over any works file: real HTTP on this machine, with faults by name.
 
 It answers what `miner.openalex` asks: `/works` with filters, `search`, `sort`, `select`, cursor
-and basic paging and `group_by`; `/works/W1` and `/works/doi:10...`; `/topics?search=`. What it does
-not know is refused with OpenAlex's error JSON, so that a typing error in a query cannot pass here.
+and basic paging and `group_by`; `/works/W1`, `/works/doi:10...` and `/works/pmid:1`;
+`/topics?search=`. What it does not know is refused with OpenAlex's error JSON, so that a typing
+error in a query cannot pass here.
 """
 
 from __future__ import annotations
@@ -120,13 +121,16 @@ class Library:
 
     @cached_property
     def by_name(self) -> dict[str, _Work]:
-        """Each work under its id and its DOI."""
+        """Each work under its id, its DOI and its PubMed number."""
         names: dict[str, _Work] = {}
         for work in self.works:
             names[work_id(work["id"])] = work
             doi = bare_doi(work.get("doi"))
             if doi is not None:
                 names[doi] = work
+            pmid = str((work.get("ids") or {}).get("pmid") or "").rsplit("/", 1)[-1]
+            if pmid:
+                names[f"PMID:{pmid}"] = work
         return names
 
 
