@@ -89,6 +89,7 @@ MODEL_PREFIX = "model:"
 
 DATASETS_CSV = Path(__file__).parent / "facts" / "datasets.csv"
 MODELS_CSV = Path(__file__).parent / "facts" / "models.csv"
+ORDINARY_CSV = Path(__file__).parent / "facts" / "ordinary_names.csv"
 DATASET_COLUMNS = (
     "id",
     "name",
