@@ -18,7 +18,7 @@ from itertools import groupby
 from typing import Literal
 
 from annotate.matcher import Name
-from annotate.roles import grouped, read_role, template
+from annotate.roles import grouped, is_review, read_role, template
 from annotate.sentences import sentence_starts
 from data.catalogue import ORDINARY_CSV, key
 from data.records import Candidate, Passage, Role
@@ -162,7 +162,7 @@ class _Token:
 
 @dataclass(frozen=True, slots=True)
 class _Chunk:
-    """Tokens `first` to `last` (inclusive) of a sentence; `name` and `acronym` of it."""
+    """Tokens `first` to `last` (inclusive) of a sentence, which have the shape of a name."""
 
     first: int
     last: int
@@ -185,7 +185,7 @@ def _ordinary() -> dict[str, str]:
 @lru_cache(maxsize=1 << 16)
 def _shape(word: str) -> Shape:
     """Whether a word looks like a made-up name, begins with a capital, or neither."""
-    if len(word) > _LONGEST_TOKEN or not any(char.isupper() for char in word):
+    if not any(char.isupper() for char in word):
         return "other"
     parts = _PART.findall(word)
     # "CT-based" and "U-shaped" are adjectives, "5-shot" and "3D" no names.
@@ -220,8 +220,8 @@ def _is(word: str) -> str:
 
 
 def _tokens(text: str, known: Sequence[Name], start: int, end: int) -> list[_Token]:
-    """The tokens of `text[start:end]`."""
-    spans = iter(sorted(known, key=lambda name: name.start))
+    """The tokens of `text[start:end]`; `known` by place."""
+    spans = iter(known)
     name = next(spans, None)
     found = []
     for match in _TOKEN.finditer(text, start, end):
@@ -231,7 +231,8 @@ def _tokens(text: str, known: Sequence[Name], start: int, end: int) -> list[_Tok
         word = match[0]
         if name is not None and kind == "dataset" and _LONGER.match(text, name.end):
             kind = ""  # "Kvasir-SEG" is no edition of Kvasir
-        shape: Shape = "other" if kind else _shape(word)
+        is_other = kind or len(word) > _LONGEST_TOKEN
+        shape: Shape = "other" if is_other else _shape(word)
         found.append(_Token(word, match.start(), match.end(), shape, kind))
     return found
 
@@ -328,7 +329,7 @@ _PARTS = frozenset(("place", "organ or disease", "modality"))
 
 
 def _with_acronyms(tokens: Sequence[_Token], chunks: Sequence[_Chunk]) -> list[_Chunk]:
-    """"Some Name In Capitals (SNIC)" is one chunk of the name SNIC."""
+    """ "Some Name In Capitals (SNIC)" is one chunk of the name SNIC."""
     found: list[_Chunk] = []
     for chunk in chunks:
         before = found[-1] if found else None
@@ -360,20 +361,22 @@ def _abbreviates(acronym: str, words: Sequence[str]) -> bool:
 # --- what the paper defines as something else --------------------------------------------------
 
 
-def not_data(texts: Sequence[str]) -> frozenset[str]:
-    """Keys of the names that a paper's texts introduce as something other than data.
+def not_data(texts: Sequence[str], wanted: frozenset[str]) -> frozenset[str]:
+    """Of the words `wanted`, those that a paper's texts introduce as something other than data.
 
     These are abbreviations of lower-case words ("optical coherence tomography (OCT)") and what
     the paper proposes ("we present FooNet, a network"; "FooNet: Better segmentation").
     """
     found: set[str] = set()
     for text in texts:
+        if not any(word in text for word in wanted - found):
+            continue
         tokens = _tokens(text, [], 0, len(text))
         for place, token in enumerate(tokens):
-            if token.shape == "mixed" and (
+            if token.text in wanted and (
                 _abbreviates_plain_words(tokens, place) or _is_proposed(tokens, place)
             ):
-                found.add(key(token.text))
+                found.add(token.text)
     return frozenset(found)
 
 
@@ -458,6 +461,10 @@ def _weak_why(
         return "publicly available"
     if before[-1:] == ["from"] and any(_FROM.match(word) for word in before[-4:-1]):
         return "collected from"
+    if before[-1:] == ["of"] and before[-2:-1] and before[-2] in _SET | _SHARES:
+        return "collected from"
+    if chunk.is_sure_shape and right[:1] and right[0] in _SHOWN:
+        return "collected from"
     if chunk.is_sure_shape and right[:1] and _PRETRAINED.match(right[right[0] == "-"]):
         return "pretrained on"
     if before[-1:] and before[-1] in _USED and right[:1] in (["for"], ["to"]):
@@ -484,6 +491,8 @@ _RESTS = re.compile(
     r"(?:bas|buil|rel[yi]|focus|depend|r[ua]n|attention|impact|effect|insight|implement|install"
     r"|deploy|mount|rest|expand|extend|draw|hing|center|concentrat|work|paper|review|surve)"
 )
+_SHARES = frozenset("part parts portion half images samples classes".split())
+_SHOWN = frozenset(("classes",))  # "FooStain images" are of a kind, not of a dataset
 _USED = frozenset("use used using uses utilize utilized employ employed".split())
 _TOLD = (["results"], ["scores"])  # "we report results for FooBar"
 _PRETRAINED = re.compile(r"pre-?train")
@@ -530,9 +539,13 @@ def _is_called_data(left: Sequence[str], right: Sequence[str], chunk: _Chunk) ->
 
 
 def _is_split(right: Sequence[str]) -> bool:
-    if len(right) < 2 or right[0] not in _SPLIT:
-        return right[:1] == ["testset"]
-    return right[1] in _SET
+    """ "FooBar test set", "FooBar classification set"; not "FooBar on the test set"."""
+    for word in right[:3]:
+        if word in _SET:
+            return word != right[0]
+        if not word[0].isalnum() or word in _BREAKS or word in _METHOD:
+            return False
+    return False
 
 
 def _is_appositive(left: Sequence[str], right: Sequence[str], *, in_title: bool) -> bool:
@@ -588,11 +601,16 @@ def names_of(
     Args:
         known: the catalogue's names in the text.
         in_title: the text is a title, whose capitals may be its style.
-        taken: keys of names that are something else; see `not_data`.
+        taken: words that are something else; see `not_data`.
     """
     found: list[Found] = []
+    ordered = sorted(known, key=lambda name: name.start)
+    place = 0
     for start, end in _spans(text):
-        names = [name for name in known if start <= name.start < end]
+        first = place
+        while place < len(ordered) and ordered[place].start < end:
+            place += 1
+        names = ordered[first:place]
         if not _may_name(text[start:end], names):
             continue
         tokens = _tokens(text, names, start, end)
@@ -604,15 +622,18 @@ def names_of(
         reasons = {chunk: _why(tokens, chunk, in_title=in_title) for chunk in chunks}
         for group in _lists(tokens, chunks):
             members = [chunk for chunk in group if isinstance(chunk, _Chunk)]
-            is_data = "dataset" in group or any(reasons[chunk] for chunk in members)
-            for chunk in members if is_data and "model" not in group else ():
-                if chunk.is_mixed or chunk.n_words > 1:
+            why = {reasons[chunk] for chunk in members} | ({"known"} if "dataset" in group else set())
+            for chunk in members if why - {None} and "model" not in group else ():
+                # "Duke" is a name beside "the datasets CUHK03 and", not beside any name.
+                if chunk.is_mixed or chunk.n_words > 1 or why & {"named dataset", "dataset named"}:
                     reasons[chunk] = reasons[chunk] or "listed"
         found += [_found(text, tokens, chunk, why) for chunk, why in reasons.items() if why]
     return found
 
 
-_SHAPED = re.compile(r"[A-Za-z0-9][A-Z]|[A-Z][\w\-]*\d|[A-Z][a-z]+ (?:of |for |in )?(?:the )?[A-Z]")
+_SHAPED = re.compile(
+    r"[A-Za-z0-9][A-Z]|[A-Z][\w\-]{0,40}\d|[A-Z][a-z]+ (?:of |for |in )?(?:the )?[A-Z]"
+)
 _CUE = re.compile(
     r"data|cohort|corp(?:us|ora)\b|benchmark|challenge|collection|registry|repository|archive"
     r"|biobank|competition|leaderboard|\b(?:on|from|us(?:e[ds]?|ing))\b|results for|scores for|test ?set|pretrain"
@@ -640,14 +661,112 @@ def _is_spelled_out(tokens: Sequence[_Token], chunk: _Chunk) -> bool:
 
 
 def _is_taken(chunk: _Chunk, taken: frozenset[str]) -> bool:
-    return any(key(word) in taken for word in chunk.name.split()) or key(chunk.name) in taken
+    return any(word in taken for word in chunk.name.split())
 
 
 def _found(text: str, sentence: Sequence[_Token], chunk: _Chunk, why: Why) -> Found:
     score = _SURE[why]
     if not chunk.is_mixed and chunk.n_words == 1:
-        score -= 0.3  # "the Duke dataset" or "the Bonn dataset": a name, or whose it is
+        score -= 0.2  # "the Duke dataset" or "the Bonn dataset": a name, or whose it is
     start, end = sentence[chunk.first].start, sentence[chunk.last].end
     if chunk.name not in text[start:end].split() and text[end : end + 1] == ")":
         end += 1
     return Found(chunk.name, start, end, why, round(score, 2))
+
+
+# --- one paper --------------------------------------------------------------------------------
+
+_PLACEHOLDERS = {"dataset": "XX", "model": "MM"}
+_REACH_OF_ROLES = 600  # characters to either side of a name; few sentences are longer
+
+
+def candidates_of(
+    work_id: str,
+    texts: Sequence[tuple[Passage, Sequence[Name]]],
+    *,
+    run: str,
+    annotator: str,
+) -> list[Candidate]:
+    """What one paper names that may be a dataset and is not in the catalogue.
+
+    One candidate a name and role, the surest; a mention gives way to a use, as in uses.
+
+    Args:
+        texts: each passage with the catalogue's names in it.
+
+    Returns: by passage and place.
+    """
+    if not any(_names(passage, known, frozenset()) for passage, known in texts):
+        return []
+    found = [(passage, known, _names(passage, known, frozenset())) for passage, known in texts]
+    words = {word for _, _, names in found for name in names for word in name.name.split()}
+    taken = not_data([passage.text for passage, _ in texts], frozenset(words))
+    is_in_review = any(p.section == "title" and is_review(p.text) for p, _ in texts)
+    best: dict[tuple[str, Role], Candidate] = {}
+    for passage, known, names in found:
+        kept = _names(passage, known, taken) if taken and names else names
+        for name, role, score, evidence in _with_roles(passage, known, kept):
+            role = "mention" if is_in_review else role
+            place = key(name.name), role
+            if place not in best or score > best[place].score:
+                best[place] = Candidate(
+                    work_id=work_id,
+                    run=run,
+                    name=name.name,
+                    role=role,
+                    why=name.why,
+                    surface=passage.text[name.start : name.end],
+                    section=passage.section,
+                    order=passage.order,
+                    start=name.start,
+                    end=name.end,
+                    evidence=evidence,
+                    score=score,
+                    annotator=annotator,
+                )
+    used = {name for name, role in best if role != "mention"}
+    order = {(p.section, p.order): place for place, (p, _) in enumerate(texts)}
+    return sorted(
+        (c for (name, role), c in best.items() if role != "mention" or name not in used),
+        key=lambda c: (order[c.section, c.order], c.start, c.role),
+    )
+
+
+def _names(passage: Passage, known: Sequence[Name], taken: frozenset[str]) -> list[Found]:
+    return names_of(passage.text, known, in_title=passage.section == "title", taken=taken)
+
+
+def _with_roles(
+    passage: Passage, known: Sequence[Name], found: Sequence[Found]
+) -> Iterator[tuple[Found, Role, float, str]]:
+    """Each find with each role that its sentence gives it, the score of both, the sentence.
+
+    Roles are read as those of the catalogue's names are; a list shares its role.
+    """
+    new = {Name(name.start, name.end, "dataset", name.name): name for name in found}
+    apart = [name for name in known if not any(_overlap(name, other) for other in new)]
+    names = sorted([*apart, *new], key=lambda name: name.start)
+    text = passage.text
+    for start, end in _spans(text):
+        if not any(start <= name.start < end for name in new):
+            continue
+        inside = [name for name in names if start <= name.start < end]
+        for group in grouped(inside, text):
+            if not any(name in new for name in group):
+                continue
+            first = max(start, group[0].start - _REACH_OF_ROLES)
+            last = min(end, group[-1].end + _REACH_OF_ROLES)
+            marks = [(name.start, name.end, _PLACEHOLDERS[name.kind]) for name in inside]
+            others = [mark for mark, name in zip(marks, inside, strict=True) if name not in group]
+            mark = (group[0].start, group[-1].end, "DD")
+            rewritten = template(text, first, last, [mark, *others])
+            sentence = text[first:last].strip()
+            for reading in read_role(sentence, rewritten, in_title=passage.section == "title"):
+                for name in group:
+                    if name in new:
+                        score = round(new[name].score * reading.score, 3)
+                        yield new[name], reading.role, score, sentence
+
+
+def _overlap(one: Name, other: Name) -> bool:
+    return one.start < other.end and other.start < one.end

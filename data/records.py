@@ -41,6 +41,7 @@ Strategy = Literal[
 ]
 Verdict = Literal["accept", "reject", "edit", "add", "skip", "undo"]
 State = Literal["machine", "accepted", "rejected", "added"]
+Presence = Literal["named", "cited", "both"]
 
 ROLES: tuple[Role, ...] = get_args(Role)
 
@@ -166,6 +167,9 @@ class Claim:
     named: bool = _column("the dataset is named")
     implied: bool = _column("a pretrained model implies it")
     cited: bool | None = _column("the dataset's paper is cited; none where unknown", None)
+    presence: Presence | None = _column(
+        "named, cited or both; none where a model implies it or a person added it, uncited", None
+    )
     state: State = _column("machine, accepted, rejected or added")
 
 
