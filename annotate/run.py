@@ -34,8 +34,9 @@ def annotate_survey(
 ) -> tuple[int, int]:
     """Annotate the works whose text this annotator has not seen yet.
 
-    Each part of uses and of candidates (names that the catalogue lacks) is on disk before the journal calls its works annotated, so a killed run
-    leaves nothing half-done and the next run takes up what is missing.
+    Each part of uses, and of candidates (names that the catalogue lacks), is on disk before the
+    journal calls its works annotated, so a killed run leaves nothing half-done and the next run
+    takes up what is missing.
 
     Args:
         clock: gives the time, UTC.
@@ -84,9 +85,7 @@ def _rows(batch: Batch, annotations: Sequence[Annotation]) -> Iterator[tuple[str
         yield work_id, text_hash(passages), annotation.from_scratch
 
 
-def _candidates(
-    batch: Batch, matcher: Matcher, *, run: str, annotator: str
-) -> Iterator[Candidate]:
+def _candidates(batch: Batch, matcher: Matcher, *, run: str, annotator: str) -> Iterator[Candidate]:
     for work_id, passages in batch:
         context = "\n".join(passage.text for passage in passages)
         texts = [(p, matcher.names(p.text, context=context)) for p in passages]

@@ -261,9 +261,7 @@ SELECT (SELECT count(*) FROM works WHERE len("references") > 0),
 """
 
 
-def _note_on_citations(
-    found: pa.Table, works: pa.Table, papers: pa.Table, cited: pa.Table
-) -> str:
+def _note_on_citations(found: pa.Table, works: pa.Table, papers: pa.Table, cited: pa.Table) -> str:
     with duckdb.connect() as db:
         for name, table in (("claims", found), ("works", works), ("papers", papers)):
             db.register(name, table)

@@ -75,9 +75,7 @@ def _unknown(rows: Sequence[tuple[Candidate, int | None]]) -> UnknownName:
     )
 
 
-def survey_unknown_names(
-    db: duckdb.DuckDBPyConnection, catalogue: Catalogue
-) -> list[UnknownName]:
+def survey_unknown_names(db: duckdb.DuckDBPyConnection, catalogue: Catalogue) -> list[UnknownName]:
     """`unknown_names` of the papers in a survey.
 
     Args:
