@@ -183,7 +183,12 @@ def _is_shaped(token: Token, without_capitals: bool) -> bool:
 def _joined(sentence: Sequence[Token], last: int, without_capitals: bool) -> int | None:
     """The place of the next token of the same name, or None."""
     step = last + 1
-    if sentence[last].shape == "capital" and step < len(sentence) and sentence[step].text in _LINKS:
+    if (
+        sentence[last].shape == "capital"
+        and not _starts(sentence, last)  # "Samples of the FooBar"
+        and step < len(sentence)
+        and sentence[step].text in _LINKS
+    ):
         step += 1 + (step + 1 < len(sentence) and sentence[step + 1].text == "the")
     if step >= len(sentence):
         return None
@@ -233,14 +238,18 @@ def _is_loose(sentence: Sequence[Token], first: int, last: int) -> bool:
     kind = is_ordinary(word.text)
     if kind and (n_words < 3 or kind not in _PARTS):
         return kind != "place" or n_words < 3
-    is_start = first == 0 or sentence[first - 1].text in ".:\u2022"
-    if word.shape != "capital" or not is_start:
+    if word.shape != "capital" or not _starts(sentence, first):
         return False
-    return n_words == 1 or _NOT_A_NOUN.match(word.text) is not None
+    return n_words == 1 or (n_words < 3 and _NOT_A_NOUN.match(word.text) is not None)
+
+
+def _starts(sentence: Sequence[Token], place: int) -> bool:
+    """Whether a word's capital may be the sentence's."""
+    return place == 0 or sentence[place - 1].text in ".:\u2022"
 
 
 def _with_acronyms(sentence: Sequence[Token], chunks: Sequence[Chunk]) -> list[Chunk]:
-    """ "Some Name In Capitals (SNIC)" is one chunk of the name SNIC."""
+    """ "Finger Motion Challenge (FMC)" is one chunk of the name FMC."""
     found: list[Chunk] = []
     for chunk in chunks:
         before = found[-1] if found else None

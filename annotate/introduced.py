@@ -18,6 +18,7 @@ from annotate.chunks import (
     YEAR,
     Chunk,
     Token,
+    abbreviates,
     chunks,
     is_headline,
     is_ordinary,
@@ -72,9 +73,9 @@ _BREAKS = words_of(
 _METHOD = words_of(
     "model models network networks algorithm algorithms method methods framework architecture "
     "architectures loss optimizer optimiser library toolkit gpu gpus classifier classifiers "
-    "encoder decoder backbone backbones layer layers module modules approach pipeline software package "
-    "tool code weights features strategy technique score scores metric metrics index loss-function "
-    "baseline baselines attention detector detectors"
+    "encoder decoder backbone backbones layer layers module modules approach pipeline software "
+    "package tool code weights features strategy technique score scores metric metrics index "
+    "loss-function baseline baselines attention detector detectors"
 )
 _NAMING = words_of("called named termed dubbed namely including comprising e.g i.e")
 _FROM = re.compile(
@@ -114,7 +115,7 @@ class Found:
     """A name that may be a dataset's: `text[start:end]` are the words as they stand.
 
     Args:
-        name: without an article or its expansion: "SNIC" of "Some Name In Capitals (SNIC)".
+        name: without an article or its expansion: "FMC" of "Finger Motion Challenge (FMC)".
         why: the rule that found it.
         score: how sure the rule is that it is a dataset.
     """
@@ -145,7 +146,7 @@ def _place(found: Sequence[Token], chunk: Chunk, *, in_title: bool) -> _Place:
 
 
 def _past_brackets(words: Sequence[str]) -> list[str]:
-    """The words with one bracket right after the name taken out: "SNIC [3] dataset"."""
+    """The words with one bracket right after the name taken out: "FMC [3] dataset"."""
     closing = {"(": ")", "[": "]"}.get(words[0] if words else "")
     if closing is None or closing not in words:
         return list(words)
@@ -237,7 +238,7 @@ def _stands_alone(at: _Place) -> bool:
     """Whether a made-up name is no attribute of the next word, as in "FooNet segmentation"."""
     following = at.right[0] if at.right else "."
     return at.chunk.is_mixed and (
-        following in _AFTER_NAME or following in _SPLIT or _PRETRAINED.match(following) is not None
+        following in _AFTER_NAME | _SPLIT | {"-"} or _PRETRAINED.match(following) is not None
     )
 
 
@@ -408,9 +409,10 @@ _SHAPED = re.compile(
 )
 _CUE = re.compile(
     r"data|cohort|corp(?:us|ora)\b|benchmark|challenge|collection|registry|repository|archive"
-    r"|biobank|competition|leaderboard|\b(?:on|from|us(?:e[ds]?|ing))\b|results for|scores for"
-    r"|test ?set|pre-?train|[Ii]nitiative|[Aa]tlas|[Ss]tudy|[Cc]onsortium|[Pp]roject|[Dd]ecathlon"
-    r"|[Ss]eries"
+    r"|biobank|competition|leaderboard|\b(?:on|from|us(?:e[ds]?|ing))\b|(?:results|scores) for"
+    r"|subset|available|test ?set|pre-?train|initiative|atlas|study|consortium|project|decathlon"
+    r"|series",
+    re.IGNORECASE,
 )
 
 
@@ -424,7 +426,8 @@ def _may_name(sentence: str, known: Sequence[Name]) -> bool:
 def _is_spelled_out(sentence: Sequence[Token], chunk: Chunk) -> bool:
     """Whether an ordinary abbreviation follows: "Optical Coherence Tomography (OCT)"."""
     after = [token.text for token in sentence[chunk.last + 1 : chunk.last + 3]]
-    return after[:1] == ["("] and is_ordinary(after[-1]) != ""
+    words = [token.text for token in sentence[chunk.first : chunk.last + 1]]
+    return after[:1] == ["("] and is_ordinary(after[-1]) != "" and abbreviates(after[-1], words)
 
 
 def _found(text: str, sentence: Sequence[Token], chunk: Chunk, why: Why) -> Found:

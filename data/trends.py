@@ -289,7 +289,7 @@ SELECT dataset,
        count(*) FILTER (named IS NULL) AS "cited only",
        count(*) FILTER (named AND len("references") = 0) AS "named, without references"
 FROM told JOIN works ON works.id = work_id GROUP BY dataset
-ORDER BY named + "both" + "cited only" DESC, dataset
+ORDER BY count(*) DESC, dataset
 """
 
 
