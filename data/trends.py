@@ -275,7 +275,7 @@ def _note_on_citations(found: pa.Table, works: pa.Table, papers: pa.Table, cited
 
 _PRESENCE = """
 WITH told AS (
-    SELECT work_id, dataset, bool_or(presence IN ('named', 'both')) AS named,
+    SELECT work_id, dataset, bool_or(coalesce(presence IN ('named', 'both'), FALSE)) AS named,
            bool_or(coalesce(cited, FALSE)) AS cited
     FROM claims WHERE state <> 'rejected' AND dataset IN (SELECT dataset FROM papers)
     GROUP BY ALL

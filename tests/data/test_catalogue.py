@@ -6,19 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.catalogue import (
-    ORDINARY_CSV,
-    add,
-    digest,
-    own_table,
-    own_tables,
     DATASET_COLUMNS,
     DATASETS_CSV,
     MODEL_COLUMNS,
     MODELS_CSV,
+    ORDINARY_CSV,
     PSEUDO_IDS,
     Catalogue,
+    add,
+    digest,
     key,
     load,
+    own_table,
+    own_tables,
 )
 from data.errors import InputError
 

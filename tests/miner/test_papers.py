@@ -54,9 +54,12 @@ def test_a_stop_keeps_what_was_answered(tmp_path: Path) -> None:
         if len(told) == 2:
             raise KeyboardInterrupt
 
-    with serve(WORKS) as (url, _), Pages(Settings(openalex_url=url)) as pages:
-        with pytest.raises(KeyboardInterrupt):
-            resolve(path, DOIS, pages, clock=lambda: NOW, progress=stop)
+    with (
+        serve(WORKS) as (url, _),
+        Pages(Settings(openalex_url=url)) as pages,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        resolve(path, DOIS, pages, clock=lambda: NOW, progress=stop)
     assert list(read_looked_up(path)) == DOIS[:2]
     assert looked_up(path, WORKS, DOIS) == Resolved(unknown=1, before=2)
 
