@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from operator import methodcaller
 from pathlib import Path
 
@@ -129,14 +130,21 @@ def dataset_papers(db: duckdb.DuckDBPyConnection) -> pa.Table:
         InputError: a table of the survey has faults.
     """
     survey = Path(str(db.sql("SELECT path FROM survey").fetchall()[0][0]))
-    catalogue = load(extra=own_tables(survey))
+    extra = own_tables(survey)
+    catalogue = _loaded(extra, tuple(path.stat().st_mtime_ns for path in extra))
     asked = read_looked_up(looked_up_path(survey))
     ids = {doi: work_id for doi, (work_id, _) in asked.items() if work_id}
     works = db.sql("SELECT id, doi, links FROM works").to_arrow_table()
-    # Two ids of one DOI are twins in OpenAlex: both count.
+    # Where both have an id for a DOI, both count: OpenAlex may hold a paper twice.
     own = works_by_doi(works, dois_of(catalogue))
     tables = [papers_of(catalogue, ids), papers_of(catalogue, own)]
     return pa.concat_tables(tables).group_by(_PAPERS.names).aggregate([])
+
+
+@lru_cache(maxsize=4)
+def _loaded(extra: tuple[Path, ...], changed: tuple[int, ...]) -> Catalogue:
+    # A review asks for its claims after each key press, and loading takes a tenth of a second.
+    return load(extra=extra)
 
 
 def dois_of(catalogue: Catalogue) -> list[str]:

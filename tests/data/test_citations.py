@@ -91,3 +91,12 @@ def test_a_survey_knows_papers_from_three_places(tmp_path: Path) -> None:
     assert ("COCO", "W1861492603") in rows
     assert any(work_id == "W1" for _, work_id in rows)
     assert not any(work_id == "" for _, work_id in rows)
+
+
+def test_a_row_added_since_is_seen(tmp_path: Path) -> None:
+    corpus = survey(tmp_path, [work("W1")], [use()])
+    cells = {"domain": "radiology", "modality": "ct", "openalex": "W4"}
+    for name in ("FooBar", "Baz"):
+        add(own_table(tmp_path), cells | {"id": name, "name": name})
+        with corpus.connect() as db:
+            assert name in dataset_papers(db)["dataset"].to_pylist()
