@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
+from annotate.candidates import candidates_of
+from annotate.matcher import Matcher
 from annotate.pipeline import Annotation, Annotator
+from data.catalogue import load, own_tables
 from data.corpus import Corpus, new_run
-from data.records import Passage, Use
+from data.records import Candidate, Passage, Use
 
 _PART = 2000  # works a part: what a kill costs at most
 
@@ -31,8 +34,9 @@ def annotate_survey(
 ) -> tuple[int, int]:
     """Annotate the works whose text this annotator has not seen yet.
 
-    Each part of uses is on disk before the journal calls its works annotated, so a killed run
-    leaves nothing half-done and the next run takes up what is missing.
+    Each part of uses, and of candidates (names that the catalogue lacks), is on disk before the
+    journal calls its works annotated, so a killed run leaves nothing half-done and the next run
+    takes up what is missing.
 
     Args:
         clock: gives the time, UTC.
@@ -41,6 +45,7 @@ def annotate_survey(
     Returns: how many works were annotated and how many uses were found in them.
     """
     run = new_run(clock())
+    matcher = Matcher(load(extra=own_tables(corpus.path)))
     with corpus.journal() as journal:
         done = journal.annotated_inputs(annotator.version)
         todo = (
@@ -57,6 +62,8 @@ def annotate_survey(
             annotations = list(annotator.annotate(batch, run=run))
             uses = [use for annotation in annotations for use in annotation.uses]
             corpus.append(Use, uses, name=f"{run}-{number:06d}")
+            names = _candidates(batch, matcher, run=run, annotator=annotator.version)
+            corpus.append(Candidate, names, name=f"{run}-{number:06d}")
             journal.annotated_done(run, annotator.version, _rows(batch, annotations), now=clock())
             n_works, n_uses = n_works + len(batch), n_uses + len(uses)
             progress(len(batch))
@@ -76,3 +83,10 @@ def _batches(papers: Iterator[tuple[str, list[Passage]]]) -> Iterator[Batch]:
 def _rows(batch: Batch, annotations: Sequence[Annotation]) -> Iterator[tuple[str, str, bool]]:
     for (work_id, passages), annotation in zip(batch, annotations, strict=True):
         yield work_id, text_hash(passages), annotation.from_scratch
+
+
+def _candidates(batch: Batch, matcher: Matcher, *, run: str, annotator: str) -> Iterator[Candidate]:
+    for work_id, passages in batch:
+        context = "\n".join(passage.text for passage in passages)
+        texts = [(p, matcher.names(p.text, context=context)) for p in passages]
+        yield from candidates_of(work_id, texts, run=run, annotator=annotator)

@@ -13,6 +13,8 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
+from data.catalogue import own_table
+from data.citations import looked_up_path
 from data.corpus import PROTOCOL, Corpus
 from data.protocol import load
 from data.sample import LABEL
@@ -52,6 +54,7 @@ def stamp(path: Path) -> str:
     """What changes when the survey on disk does: names, sizes and times of its files."""
     files = [file for folder in _WATCHED for file in sorted((path / folder).glob("*.parquet"))]
     files += [path / PROTOCOL, path / "journal.db", path / "journal.db-wal"]
+    files += [own_table(path), looked_up_path(path)]
     digest = hashlib.sha256()
     for file in files:
         if file.exists():

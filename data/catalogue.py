@@ -1,15 +1,19 @@
 """Names of datasets and of pretrained models: open `load` first, then `Catalogue.resolve`.
 
 The facts are two hand-kept tables beside this file, `facts/datasets.csv` and `facts/models.csv`,
-one fact a row, each with its citation. A cell with several values separates them by `;`.
+one fact a row, each with its citation. A cell with several values separates them by `;`. A survey
+may have a table of datasets of its own (`own_table`), in the same columns; `add` appends to it.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
+import io
+import os
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -89,6 +93,7 @@ MODEL_PREFIX = "model:"
 
 DATASETS_CSV = Path(__file__).parent / "facts" / "datasets.csv"
 MODELS_CSV = Path(__file__).parent / "facts" / "models.csv"
+ORDINARY_CSV = Path(__file__).parent / "facts" / "ordinary_names.csv"
 DATASET_COLUMNS = (
     "id",
     "name",
@@ -102,6 +107,7 @@ DATASET_COLUMNS = (
     "paper",
     "ambiguous",
     "context",
+    "openalex",
 )
 MODEL_COLUMNS = (
     "id",
@@ -116,6 +122,7 @@ MODEL_COLUMNS = (
     "note",
 )
 FIRST_YEAR, LAST_YEAR = 1990, 2030
+_WORK_ID = re.compile(r"W\d+")
 
 _CITATION = re.compile(
     r"doi:10\.\d{4,9}/\S+|arXiv:(?:\d{4}\.\d{4,5}|[a-z-]+/\d{7})|https://[^\s/]+\.\S+"
@@ -141,6 +148,8 @@ class Dataset:
         papers: citations, `doi:...`, `arXiv:...` or `https://...`.
         ambiguous: those of the names that are homonyms, matched case-sensitively.
         context: lower-case words, one of which settles an ambiguous name.
+        openalex: ids of the works that present it, preprint and published twin; see
+            `data.citations` for those that the table does not hold.
     """
 
     id: str
@@ -155,6 +164,7 @@ class Dataset:
     papers: tuple[str, ...]
     ambiguous: tuple[str, ...]
     context: tuple[str, ...]
+    openalex: tuple[str, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -213,12 +223,14 @@ class Catalogue:
         models: model id to model.
         dataset_keys: `key` of every dataset name to the dataset id.
         model_keys: `key` of every model name to the model id.
+        own: ids of the datasets that a survey's own table brought.
     """
 
     datasets: Mapping[str, Dataset]
     models: Mapping[str, Model]
     dataset_keys: Mapping[str, str]
     model_keys: Mapping[str, str]
+    own: frozenset[str] = frozenset()
 
     def resolve(self, name: str) -> str | None:
         """The dataset id for any spelling of a dataset's name, also with a trailing edition.
@@ -259,12 +271,19 @@ def key(name: str) -> str:
 _PSEUDO_KEYS = {key(name): name for name in PSEUDO_IDS}
 
 
-def load(datasets_path: Path | None = None, models_path: Path | None = None) -> Catalogue:
-    """The catalogue that two CSV files hold, checked as a whole.
+def load(
+    datasets_path: Path | None = None,
+    models_path: Path | None = None,
+    *,
+    extra: Sequence[Path] = (),
+) -> Catalogue:
+    """The catalogue that the CSV files hold, checked as a whole.
 
     Args:
         datasets_path: the datasets; the packaged table if None.
         models_path: the models; the packaged table if None.
+        extra: further tables of datasets, such as a survey's own (`own_table`). No name may be in
+            two tables; here a row need not have a paper.
 
     Returns:
         The catalogue, in the order of the files.
@@ -273,22 +292,85 @@ def load(datasets_path: Path | None = None, models_path: Path | None = None) -> 
         InputError: a file is missing, is not UTF-8 or CSV, or has faults; all faults of that
             file are in the one message, a line each, in the order of its lines.
     """
-    datasets = _datasets(datasets_path or DATASETS_CSV)
+    packaged = datasets_path or DATASETS_CSV
+    rows = _dataset_rows([packaged, *extra])
+    datasets = {row.cells["id"]: _dataset(row.cells) for row in rows}
     models = _models(models_path or MODELS_CSV, datasets)
     return Catalogue(
         datasets=MappingProxyType(datasets),
         models=MappingProxyType(models),
         dataset_keys=MappingProxyType(_index(datasets.values())),
         model_keys=MappingProxyType(_index(models.values())),
+        own=frozenset(row.cells["id"] for row in rows if row.path != packaged),
     )
 
 
+def own_table(survey: Path) -> Path:
+    """Where the survey in a directory keeps datasets of its own."""
+    return survey / "datasets.csv"
+
+
+def own_tables(survey: Path) -> tuple[Path, ...]:
+    """The survey's own table, if it has one: for `load`, `add` and `digest`."""
+    path = own_table(survey)
+    return (path,) if path.is_file() else ()
+
+
+def digest(
+    datasets_path: Path | None = None,
+    models_path: Path | None = None,
+    *,
+    extra: Sequence[Path] = (),
+) -> str:
+    """Eight hexadecimal digits that change when a table does; see `load` for the arguments.
+
+    The words that name no dataset (`facts/ordinary_names.csv`) count too.
+    """
+    tables = [datasets_path or DATASETS_CSV, models_path or MODELS_CSV, ORDINARY_CSV, *extra]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in tables)).hexdigest()[:8]
+
+
+def add(path: Path, cells: Mapping[str, str], *, beside: Path | None = None) -> Dataset:
+    """Append a dataset to a survey's own table, made if absent, and return it.
+
+    Nothing is written unless the tables hold together with the new row.
+
+    Args:
+        path: the survey's own table.
+        cells: column to value; columns left out are empty.
+        beside: the datasets that its names must not clash with; the packaged table if None.
+
+    Raises:
+        InputError: the row has faults, or the table had some already.
+    """
+    exists = path.is_file()
+    text = path.read_text(encoding="utf-8-sig") if exists else ""
+    tables = [beside or DATASETS_CSV, *([path] if exists else [])]
+    line = len(text.splitlines()) + 1 if exists else 2
+    new = _Row(path, line, {column: cells.get(column, "").strip() for column in DATASET_COLUMNS})
+    _dataset_rows(tables, new=new)
+    written = io.StringIO()
+    writer = csv.DictWriter(written, DATASET_COLUMNS, lineterminator="\n")
+    if not exists:
+        writer.writeheader()
+    elif text and not text.endswith("\n"):
+        written.write("\n")
+    writer.writerow(new.cells)
+    with path.open("ab") as file:  # one write, so that a kill leaves the row whole or absent
+        file.write(written.getvalue().encode())
+        file.flush()
+        os.fsync(file.fileno())
+    return _dataset(new.cells)
+
+
 class _Row(NamedTuple):
+    path: Path
     line: int
     cells: dict[str, str]
 
 
 class _Fault(NamedTuple):
+    path: Path
     line: int
     row: str
     what: str
@@ -303,13 +385,21 @@ def _index(entries: Iterable[Dataset] | Iterable[Model]) -> dict[str, str]:
     return {key(name): entry.id for entry in entries for name in entry.names}
 
 
-def _datasets(path: Path) -> dict[str, Dataset]:
-    rows, faults = _read(path, DATASET_COLUMNS)
+def _dataset_rows(paths: Sequence[Path], *, new: _Row | None = None) -> list[_Row]:
+    """The rows of all tables, the first of which is the packaged one, and `new`; all checked."""
+    rows: list[_Row] = []
+    faults: list[_Fault] = []
+    for path in paths:
+        found, misshapen = _read(path, DATASET_COLUMNS)
+        rows += found
+        faults += misshapen
+    rows += [new] if new else []
     for row in rows:
-        faults += _faults_of(row, _DATASET_CHECKS)
+        faults += _faults_of(row, _DATASET_CHECKS if row.path == paths[0] else _OWN_CHECKS)
     faults += _name_faults(rows, taken=_PSEUDO_KEYS)
-    _refuse(path, faults)
-    return {row.cells["id"]: _dataset(row.cells) for row in rows}
+    for path in [*paths, *([new.path] if new else [])]:
+        _refuse(path, [fault for fault in faults if fault.path == path])
+    return rows
 
 
 def _models(path: Path, datasets: Mapping[str, Dataset]) -> dict[str, Model]:
@@ -317,7 +407,7 @@ def _models(path: Path, datasets: Mapping[str, Dataset]) -> dict[str, Model]:
     for row in rows:
         faults += _faults_of(row, _MODEL_CHECKS)
         faults += [
-            _Fault(row.line, row.cells["id"], f"dataset {name!r} is no id in the datasets table")
+            _fault(row, f"dataset {name!r} is no id in the datasets table")
             for name in _split(row.cells["datasets"])
             if name not in datasets
         ]
@@ -341,6 +431,7 @@ def _dataset(cells: Mapping[str, str]) -> Dataset:
         papers=_split(cells["paper"]),
         ambiguous=_split(cells["ambiguous"]),
         context=_split(cells["context"]),
+        openalex=_split(cells["openalex"]),
     )
 
 
@@ -375,10 +466,10 @@ def _read(path: Path, columns: tuple[str, ...]) -> tuple[list[_Row], list[_Fault
             for cells in reader:
                 if len(cells) == len(columns):
                     row = dict(zip(columns, (c.strip() for c in cells), strict=True))
-                    rows.append(_Row(line, row))
+                    rows.append(_Row(path, line, row))
                 elif cells:
                     what = f"{len(cells)} cells, expected {len(columns)}; quote cells with a comma"
-                    faults.append(_Fault(line, cells[0], what))
+                    faults.append(_Fault(path, line, cells[0], what))
                 line = reader.line_num + 1
     except OSError as e:
         raise InputError(f"cannot be read ({e.strerror}); give the path of a CSV", path=path) from e
@@ -404,9 +495,11 @@ _Check = Callable[[Mapping[str, str]], list[str]]
 
 
 def _faults_of(row: _Row, checks: Iterable[_Check]) -> list[_Fault]:
-    return [
-        _Fault(row.line, row.cells["id"], what) for check in checks for what in check(row.cells)
-    ]
+    return [_fault(row, what) for check in checks for what in check(row.cells)]
+
+
+def _fault(row: _Row, what: str) -> _Fault:
+    return _Fault(row.path, row.line, row.cells["id"], what)
 
 
 def _filled(*columns: str) -> _Check:
@@ -438,6 +531,14 @@ def _citations(cells: Mapping[str, str]) -> list[str]:
     ]
 
 
+def _works(cells: Mapping[str, str]) -> list[str]:
+    return [
+        f"openalex {part!r} is no id such as W123; correct it"
+        for part in _split(cells["openalex"])
+        if not _WORK_ID.fullmatch(part)
+    ]
+
+
 def _ambiguity(cells: Mapping[str, str]) -> list[str]:
     names = {cells["id"], cells.get("name", ""), *_split(cells["aliases"])}
     ambiguous, context = _split(cells["ambiguous"]), _split(cells["context"])
@@ -458,14 +559,17 @@ def _none_implies_nothing(cells: Mapping[str, str]) -> list[str]:
     return [f"kind 'none' implies nothing but datasets is {cells['datasets']!r}; empty one"]
 
 
-_DATASET_CHECKS: tuple[_Check, ...] = (
-    _filled("id", "name", "domain", "modality", "paper"),
+# A survey's own table: what a paper names may have no citation yet.
+_OWN_CHECKS: tuple[_Check, ...] = (
+    _filled("id", "name", "domain", "modality"),
     _one_of("domain", get_args(Domain)),
     _one_of("modality", get_args(Modality)),
     _year,
     _citations,
     _ambiguity,
+    _works,
 )
+_DATASET_CHECKS: tuple[_Check, ...] = (*_OWN_CHECKS, _filled("paper"))
 _MODEL_CHECKS: tuple[_Check, ...] = (
     _filled("id", "kind", "strategy", "paper"),
     _one_of("kind", get_args(Kind)),
@@ -479,13 +583,13 @@ _MODEL_CHECKS: tuple[_Check, ...] = (
 def _name_faults(rows: list[_Row], taken: Mapping[str, str]) -> list[_Fault]:
     """Ids given twice, and names whose `key` another row or a pseudo-id has."""
     faults: list[_Fault] = []
-    ids: dict[str, int] = {}
-    owners: dict[str, tuple[int, str]] = {k: (0, name) for k, name in taken.items()}
+    ids: dict[str, _Row] = {}
+    owners: dict[str, _Row | str] = dict(taken)
     for row in rows:
         name_id = row.cells["id"]
-        if name_id and ids.setdefault(name_id, row.line) != row.line:
-            what = f"id {name_id!r} is already on line {ids[name_id]}; keep one"
-            faults.append(_Fault(row.line, name_id, what))
+        if name_id and ids.setdefault(name_id, row) is not row:
+            where = _where(ids[name_id], row)
+            faults.append(_fault(row, f"id {name_id!r} is already on {where}; keep one"))
             continue
         names = (name_id, row.cells.get("name", ""), *_split(row.cells["aliases"]))
         for name in dict.fromkeys(n for n in names if n):
@@ -493,15 +597,23 @@ def _name_faults(rows: list[_Row], taken: Mapping[str, str]) -> list[_Fault]:
     return faults
 
 
-def _claim_name(name: str, row: _Row, owners: dict[str, tuple[int, str]]) -> list[_Fault]:
+def _claim_name(name: str, row: _Row, owners: dict[str, _Row | str]) -> list[_Fault]:
     spelled = key(name)
     if not spelled:
-        return [_Fault(row.line, row.cells["id"], f"name {name!r} has no letter or digit")]
-    line, owner = owners.setdefault(spelled, (row.line, row.cells["id"]))
-    if line == row.line:
+        return [_fault(row, f"name {name!r} has no letter or digit")]
+    owner = owners.setdefault(spelled, row)
+    if owner is row:
         return []
-    where = f"{owner!r} on line {line}" if line else f"the reserved id {owner!r}"
-    return [_Fault(row.line, row.cells["id"], f"name {name!r} also names {where}; keep one")]
+    if isinstance(owner, str):
+        where = f"the reserved id {owner!r}"
+    else:
+        where = f"{owner.cells['id']!r} on {_where(owner, row)}"
+    return [_fault(row, f"name {name!r} also names {where}; keep one")]
+
+
+def _where(other: _Row, row: _Row) -> str:
+    """The line of another row, with its file where that is not this row's."""
+    return f"line {other.line}" + ("" if other.path == row.path else f" of {other.path}")
 
 
 def _parent_faults(rows: list[_Row]) -> list[_Fault]:
@@ -512,14 +624,14 @@ def _parent_faults(rows: list[_Row]) -> list[_Fault]:
     for row in rows:
         name, parent = row.cells["id"], row.cells["parent"]
         if parent and parent not in parents:
-            faults.append(_Fault(row.line, name, f"parent {parent!r} is no id of this table"))
+            faults.append(_fault(row, f"parent {parent!r} is no id of this table"))
         trail: list[str] = []
         while name and name not in seen and name not in trail:
             trail.append(name)
             name = parents.get(name, "")
         if name in trail:
             ring = " <- ".join([*trail[trail.index(name) :], name])
-            faults.append(_Fault(row.line, row.cells["id"], f"parents run in a ring: {ring}"))
+            faults.append(_fault(row, f"parents run in a ring: {ring}"))
         seen.update(trail)
     return faults
 

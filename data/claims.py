@@ -1,4 +1,8 @@
-"""Uses and decisions -> claims: this paper used this dataset in this role. Pure."""
+"""Uses and decisions -> claims: this paper used this dataset in this role. Pure.
+
+What a paper cites is a second witness of a claim. It makes none of its own: who cites a dataset's
+paper need not use the dataset, so such pairs are apart, in `citing`.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,7 @@ from data.records import Claim, schema
 
 # Of several decisions on one proposal the latest counts, an undone or skipped one never does.
 _CLAIMS = """
-WITH standing AS (
+standing AS (
     SELECT * FROM decisions
     WHERE verdict NOT IN ('skip', 'undo')
       AND uid NOT IN (SELECT undoes FROM decisions WHERE verdict = 'undo' AND undoes IS NOT NULL)
@@ -35,28 +39,87 @@ SELECT work_id, dataset, role,
        CASE WHEN ruled.state IN ('accepted', 'added') THEN 1.0
             WHEN ruled.state = 'rejected' THEN 0.0 ELSE score END AS score,
        coalesce(uses, 0) AS uses, coalesce(named, FALSE) AS named,
-       coalesce(implied, FALSE) AS implied, CAST(NULL AS BOOLEAN) AS cited,
+       coalesce(implied, FALSE) AS implied, cited,
        CASE WHEN ruled.state = 'added' AND uses > 0 THEN 'accepted'
-            ELSE coalesce(ruled.state, 'machine') END AS state
+            ELSE coalesce(ruled.state, 'machine') END AS state,
+       CASE WHEN coalesce(named, FALSE) AND cited THEN 'both'
+            WHEN coalesce(named, FALSE) THEN 'named' WHEN cited THEN 'cited' END AS presence
 FROM proposed FULL JOIN ruled USING (work_id, dataset, role)
+LEFT JOIN witnessed USING (work_id, dataset)
 ORDER BY work_id, dataset, role
 """
 
+# Only works that have references, and datasets whose paper is known, can tell.
+_CITING = """
+citing AS (
+    SELECT DISTINCT id AS work_id, dataset
+    FROM (SELECT id, unnest("references") AS work_id FROM works) JOIN papers USING (work_id)
+)"""
+_WITNESSED = """
+asked AS (
+    SELECT DISTINCT work_id, dataset FROM (
+        SELECT work_id, dataset FROM uses UNION ALL SELECT work_id, dataset FROM decisions
+        UNION ALL SELECT work_id, proposed_dataset FROM decisions)
+    WHERE work_id IN (SELECT id FROM works WHERE len("references") > 0)
+      AND dataset IN (SELECT dataset FROM papers)
+), witnessed AS (
+    SELECT asked.*, citing.dataset IS NOT NULL AS cited
+    FROM asked LEFT JOIN citing USING (work_id, dataset)
+)"""
 
-def claims(uses: pa.Table, decisions: pa.Table) -> pa.Table:
+
+_IDS = pa.list_(pa.string())
+_NO_WORKS = pa.table({"id": pa.array([], pa.string()), "references": pa.array([], _IDS)})
+_NO_PAPERS = pa.table({name: pa.array([], pa.string()) for name in ("dataset", "work_id")})
+
+
+def claims(
+    uses: pa.Table,
+    decisions: pa.Table,
+    *,
+    works: pa.Table | None = None,
+    papers: pa.Table | None = None,
+) -> pa.Table:
     """The claims that follow from uses and from what people decided on them.
 
     A decision overrides the annotator: accepted and added claims have score 1, rejected ones
     score 0 and stay in the table with their state. An edit rejects what was proposed and accepts
     what the person put in its place.
 
+    `cited` says whether the work's references hold the dataset's paper; it is null where the work
+    has no references or no paper of the dataset is known. `presence` is 'named', 'cited' or
+    'both'; null where neither holds.
+
     Args:
         uses: `Use` rows, one annotation run a work.
         decisions: `Decision` rows, any order.
+        works: columns id and references; no work has references if None.
+        papers: columns dataset and work_id, see `data.citations`; none is known if None.
 
     Returns: `Claim` rows, by work, dataset and role.
     """
     with duckdb.connect() as db:
         db.register("uses", uses)
         db.register("decisions", decisions)
-        return db.sql(_CLAIMS).to_arrow_table().cast(schema(Claim))
+        db.register("works", _NO_WORKS if works is None else works)
+        db.register("papers", _NO_PAPERS if papers is None else papers)
+        found = db.sql(f"WITH {_CITING}, {_WITNESSED}, {_CLAIMS}").to_arrow_table()
+        return found.select(schema(Claim).names).cast(schema(Claim))
+
+
+def citing(works: pa.Table, papers: pa.Table) -> pa.Table:
+    """The works that cite a dataset's paper, whether or not there is a claim on that dataset.
+
+    Such a pair alone is no use: one may cite a dataset's paper and not use the dataset.
+
+    Args:
+        works: columns id and references.
+        papers: columns dataset and work_id, see `data.citations`.
+
+    Returns: columns work_id and dataset, in their order.
+    """
+    with duckdb.connect() as db:
+        db.register("works", works)
+        db.register("papers", papers)
+        pairs = f"WITH {_CITING} SELECT work_id, dataset FROM citing ORDER BY work_id, dataset"
+        return db.sql(pairs).to_arrow_table()

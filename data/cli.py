@@ -1,4 +1,4 @@
-"""`cats init | status | trends | export`, and the options that the commands of all rooms share."""
+"""`cats init | status | trends | export | catalogue`, and the options that all rooms share."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
 app = typer.Typer()
+catalogue = typer.Typer(
+    help="Datasets that are known, and names that are not.", no_args_is_help=True
+)
+app.add_typer(catalogue, name="catalogue")
 
 CorpusDir = Annotated[
     Path, typer.Option("--corpus", "-C", help="Directory of the survey.", show_default="here")
@@ -126,6 +130,12 @@ def trends(
         list[str] | None, typer.Option(help="Only this dataset; repeat for several.")
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="How many datasets, most used first.")] = 8,
+    presence: Annotated[
+        str | None,
+        typer.Option(
+            help="named, cited, both or any.", show_default="named or implied in the text"
+        ),
+    ] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
@@ -133,10 +143,9 @@ def trends(
     from data.corpus import Corpus
     from data.trends import leading, survey_shares
 
-    if as_json and as_csv:
-        raise InputError("--json and --csv exclude each other; give one")
+    _one_form(as_json, as_csv)
     with Corpus(corpus).connect() as db:
-        frame, note = survey_shares(db, by=by, role=role, among=among)
+        frame, note = survey_shares(db, by=by, role=role, among=among, presence=presence)
     wanted = dataset or leading(frame, top)
     frame = frame[frame["dataset"].isin(wanted)]
     if as_json:
@@ -144,8 +153,22 @@ def trends(
     elif as_csv:
         frame.to_csv(sys.stdout, index=False)
     else:
-        _print_shares(frame, title=f"share of papers with a dataset as {role}, by {by}")
+        _print_shares(frame, title=f"share of papers {_WITNESS[presence].format(role)}, by {by}")
     say(note)
+
+
+_WITNESS = {
+    None: "with a dataset as {}",
+    "named": "that name a dataset as {}",
+    "both": "that name a dataset as {} and cite its paper",
+    "cited": "that cite a dataset's paper, in whatever role",
+    "any": "with a dataset as {}, or that cite its paper in whatever role",
+}
+
+
+def _one_form(as_json: bool, as_csv: bool) -> None:
+    if as_json and as_csv:
+        raise InputError("--json and --csv exclude each other; give one")
 
 
 @app.command()
@@ -196,3 +219,178 @@ def _print_shares(frame: pd.DataFrame, *, title: str) -> None:
         }
         rows.append([group, part["n_papers"].iloc[0], *(cells.get(name, "") for name in datasets)])
     print_table(["group", "n papers", *(f"{name} %" for name in datasets)], rows, title=title)
+
+
+def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, as_csv: bool) -> None:
+    """Print rows of the same columns as JSON, CSV or a table; several values of a cell by `;`."""
+    import csv
+
+    _one_form(as_json, as_csv)
+    if as_json:
+        print_json(list(rows))
+        return
+    columns = list(rows[0]) if rows else []
+    plain = [
+        [";".join(cell) if isinstance(cell, tuple) else cell for cell in row.values()]
+        for row in rows
+    ]
+    if as_csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *plain])
+    elif rows:
+        print_table(columns, plain)
+
+
+# Without -C: the survey here if there is one, else the packaged tables alone.
+MaybeCorpusDir = Annotated[
+    Path | None,
+    typer.Option("--corpus", "-C", help="Directory of the survey.", show_default="here, if any"),
+]
+
+
+def _own_tables(corpus: Path | None) -> tuple[Path, ...]:
+    from data.catalogue import own_tables
+    from data.corpus import PROTOCOL, Corpus
+
+    if corpus is None:
+        return own_tables(HERE) if (HERE / PROTOCOL).is_file() else ()
+    return own_tables(Corpus(corpus).path)
+
+
+@catalogue.command("list")
+def list_(
+    corpus: MaybeCorpusDir = None,
+    domain: Annotated[str | None, typer.Option(help="Only this domain.")] = None,
+    own: Annotated[bool, typer.Option("--own", help="Only the survey's own.")] = False,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """All datasets of the catalogue, the survey's own among them."""
+    from data.catalogue import load
+
+    known = load(extra=_own_tables(corpus))
+    rows = [
+        {
+            "id": dataset.id,
+            "name": dataset.name,
+            "domain": dataset.domain,
+            "modality": dataset.modality,
+            "year": dataset.year,
+            "own": dataset.id in known.own,
+        }
+        for dataset in known.datasets.values()
+        if domain in (None, dataset.domain) and (not own or dataset.id in known.own)
+    ]
+    print_rows(rows, as_json=as_json, as_csv=as_csv)
+    say(f"{len(rows)} of {len(known.datasets)} datasets")
+
+
+@catalogue.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Any spelling of a dataset's name.")],
+    corpus: MaybeCorpusDir = None,
+    as_json: AsJson = False,
+) -> None:
+    """Everything the catalogue holds on a dataset, and the models trained on it."""
+    import dataclasses
+    from difflib import get_close_matches
+
+    from data.catalogue import load
+
+    known = load(extra=_own_tables(corpus))
+    dataset = known.datasets.get(known.resolve(name) or "")
+    if dataset is None:
+        names = [name for each in known.datasets.values() for name in each.names]
+        alike = ", ".join(repr(each) for each in get_close_matches(name, names, n=3))
+        hint = f"did you mean {alike}?" if alike else "`cats catalogue list` shows all"
+        raise InputError(f"no dataset is named {name!r}; {hint}")
+    row = dataclasses.asdict(dataset)
+    row["models"] = tuple(m.id for m in known.models.values() if dataset.id in m.datasets)
+    row["own"] = dataset.id in known.own
+    if as_json:
+        print_json(row)
+        return
+    cells = {k: ";".join(cell) if isinstance(cell, tuple) else cell for k, cell in row.items()}
+    print_table(["field", "value"], list(cells.items()))
+
+
+@catalogue.command()
+def candidates(
+    corpus: CorpusDir = HERE,
+    top: Annotated[int | None, typer.Option(min=1, help="How many.", show_default="all")] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Names in the survey's papers that may be datasets and are not in the catalogue."""
+    import dataclasses
+
+    from data.catalogue import load
+    from data.corpus import Corpus
+    from data.unknown import survey_unknown_names
+
+    survey = Corpus(corpus)
+    known = load(extra=_own_tables(corpus))
+    with survey.connect() as db:
+        found = survey_unknown_names(db, known)
+    rows = [dataclasses.asdict(name) for name in found[:top]]
+    print_rows(rows, as_json=as_json, as_csv=as_csv)
+    say(
+        f"{len(found)} names; `cats catalogue add NAME` takes one into this survey's own table, "
+        "and `cats annotate` then reads the papers again"
+    )
+
+
+@catalogue.command()
+def add(
+    name: Annotated[str, typer.Argument(help="The dataset's usual public name.")],
+    corpus: CorpusDir = HERE,
+    full_name: Annotated[
+        str | None, typer.Option(help="The official name in full.", show_default="NAME")
+    ] = None,
+    alias: Annotated[list[str] | None, typer.Option(help="Another spelling; repeat.")] = None,
+    domain: Annotated[str, typer.Option(help="Field of the images.")] = "multi-modal",
+    modality: Annotated[str, typer.Option(help="How the images were made.")] = "mixed",
+    organ: Annotated[str, typer.Option(help="What they show.")] = "",
+    year: Annotated[int | None, typer.Option(help="Of publication.")] = None,
+    paper: Annotated[
+        list[str] | None, typer.Option(help="doi:10..., arXiv:... or https://...; repeat.")
+    ] = None,
+    openalex: Annotated[
+        list[str] | None, typer.Option(help="OpenAlex id of its paper; repeat.")
+    ] = None,
+    context: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME is a homonym; count it only near this word; repeat."),
+    ] = None,
+) -> None:
+    """Take a dataset into the survey's own table, datasets.csv in its directory."""
+    from data.catalogue import add as append
+    from data.catalogue import own_table
+    from data.corpus import Corpus
+
+    path = own_table(Corpus(corpus).path)
+    several = {"aliases": alias, "paper": paper, "openalex": openalex, "context": context}
+    cells = {column: ";".join(values or ()) for column, values in several.items()}
+    cells |= {"id": name, "name": full_name or name, "domain": domain, "modality": modality}
+    cells |= {"organ": organ, "year": str(year or ""), "ambiguous": name if context else ""}
+    dataset = append(path, cells)
+    say(f"{dataset.id} is in {path}; `cats annotate` reads the papers again")
+
+
+@catalogue.command()
+def cited(
+    corpus: CorpusDir = HERE,
+    top: Annotated[int | None, typer.Option(min=1, help="How many.", show_default="all")] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """How many papers name a dataset, cite its paper, or both: citations as a second witness."""
+    from data.corpus import Corpus
+    from data.trends import survey_presence
+
+    with Corpus(corpus).connect() as db:
+        rows = survey_presence(db).to_dict(orient="records")
+    print_rows(
+        [{str(k): v for k, v in row.items()} for row in rows[:top]], as_json=as_json, as_csv=as_csv
+    )
+    if not rows:
+        say("no paper here names or cites a dataset whose own paper is known; see `resolve`")

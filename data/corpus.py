@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from data.errors import InputError
 from data.journal import Journal
 from data.records import (
+    Candidate,
     Decision,
     Passage,
     R,
@@ -41,6 +42,7 @@ _FOLDERS: Mapping[type[Record], str] = {
     Work: "works",
     Passage: "passages",
     Use: "uses",
+    Candidate: "candidates",
     Result: "results",
 }
 _PARTIAL = ".partial-"
@@ -59,6 +61,8 @@ _ANNOTATED = """CREATE VIEW annotated AS SELECT * FROM all_annotated
     QUALIFY row_number() OVER (PARTITION BY work_id ORDER BY "at" DESC, run DESC) = 1"""
 _USES = """CREATE VIEW uses AS SELECT all_uses.* EXCLUDE (filename)
     FROM all_uses JOIN annotated USING (work_id, run)"""
+_CANDIDATES = """CREATE VIEW candidates AS SELECT all_candidates.* EXCLUDE (filename)
+    FROM all_candidates JOIN annotated USING (work_id, run)"""
 _PASSAGES = """CREATE VIEW passages AS SELECT * EXCLUDE (filename) FROM all_passages
     QUALIFY row_number() OVER (
         PARTITION BY work_id, section, "order" ORDER BY filename DESC) = 1"""
@@ -162,8 +166,9 @@ class Corpus:
         """A DuckDB connection in memory that sees the survey as it is on disk at this moment.
 
         Views: works (newest fetch), eligible (works left in by the protocol), included (works left
-        in by screening, a paper of several versions once), passages, uses (of the latest run),
-        annotated, results, decisions, hits, screened, sought, versions, checkpoints, runs.
+        in by screening, a paper of several versions once), passages, uses and candidates (of the
+        latest run), annotated, results, decisions, hits, screened, sought, versions, checkpoints,
+        runs, and survey (one row: the directory's path).
         """
         import duckdb  # not needed to write, and 25 MB in each process that only writes
 
@@ -176,11 +181,12 @@ class Corpus:
             }
             tables["all_annotated"] = journal.table("annotated")
             tables["decisions"] = to_table(Decision, journal.decisions())
+        tables["survey"] = pa.table({"path": [str(self.path)]})
         for name, table in tables.items():
             db.register(name, table)
         for kind, folder in _FOLDERS.items():
             self._parts(db, kind, f"all_{folder}")
-        for view in (_WORKS, _ANNOTATED, _USES, _PASSAGES, _ELIGIBLE, _INCLUDED):
+        for view in (_WORKS, _ANNOTATED, _USES, _CANDIDATES, _PASSAGES, _ELIGIBLE, _INCLUDED):
             db.execute(view)
         db.execute("CREATE VIEW results AS SELECT * EXCLUDE (filename) FROM all_results")
         return db

@@ -42,6 +42,7 @@ Strategy = Literal[
 Tuning = Literal["frozen", "fine-tuned"]
 Verdict = Literal["accept", "reject", "edit", "add", "skip", "undo"]
 State = Literal["machine", "accepted", "rejected", "added"]
+Presence = Literal["named", "cited", "both"]
 
 SECTIONS: tuple[Section, ...] = get_args(Section)
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -119,6 +120,25 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Here this paper names what may be a dataset that the catalogue lacks."""
+
+    work_id: str = _column("id of the work")
+    run: str = _column("the annotation run that found it")
+    name: str = _column("the name without article or expansion")
+    role: Role = _column("source, target or mention, were it a dataset")
+    why: str = _column("the rule that found it")
+    surface: str = _column("the words as they stand in the passage")
+    section: Section = _column("section of the passage")
+    order: int = _column("position of the passage in its section")
+    start: int = _column("first character of the surface in the passage")
+    end: int = _column("character after the surface")
+    evidence: str = _column("the sentence that shows it")
+    score: float = _column("how sure it is that this is a dataset in this role")
+    annotator: str = _column("name@version of what found it")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """What a person said of a proposed use; append-only, so an undo is a decision too."""
 
@@ -151,6 +171,9 @@ class Claim:
     named: bool = _column("the dataset is named")
     implied: bool = _column("a pretrained model implies it")
     cited: bool | None = _column("the dataset's paper is cited; none where unknown", None)
+    presence: Presence | None = _column(
+        "named, cited or both; none where a model implies it or a person added it, uncited", None
+    )
     state: State = _column("machine, accepted, rejected or added")
 
 
@@ -175,8 +198,8 @@ class Result:
     at: datetime = _column("when, UTC")
 
 
-Record = Work | Passage | Use | Decision | Claim | Result
-R = TypeVar("R", Work, Passage, Use, Decision, Claim, Result)
+Record = Work | Passage | Use | Candidate | Decision | Claim | Result
+R = TypeVar("R", Work, Passage, Use, Candidate, Decision, Claim, Result)
 
 _ARROW: dict[Any, pa.DataType] = {
     str: pa.string(),

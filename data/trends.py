@@ -13,13 +13,15 @@ import pandas as pd
 import pyarrow as pa
 
 from data.catalogue import PSEUDO_IDS
-from data.claims import claims
+from data.citations import dataset_papers
+from data.claims import citing, claims
 from data.corpus import N_MERGED, N_NO_ABSTRACT
 from data.errors import InputError
 from data.records import ROLES, Role
 
 By = Literal["year", "venue", "modality", "country"]
 Among = Literal["all", "transfer"]
+Counted = Literal["named", "cited", "both", "any"]
 BYS: tuple[By, ...] = get_args(By)
 
 _MODALITIES = Path(__file__).parent / "facts" / "modalities.csv"
@@ -96,14 +98,19 @@ WITH standing AS (
     SELECT * FROM claims WHERE state <> 'rejected' AND score >= $min_score
 ), counted AS (
     SELECT id AS work_id FROM works
-    WHERE $among = 'all' OR id IN (SELECT work_id FROM standing WHERE role = 'source')
+    WHERE ($among = 'all' OR id IN (SELECT work_id FROM standing WHERE role = 'source'))
+      AND ($presence NOT IN ('cited', 'both') OR len("references") > 0)
 ), member AS (
     SELECT DISTINCT work_id, "group" FROM groups SEMI JOIN counted USING (work_id)
 ), sizes AS (
     SELECT "group", count(*) AS n_papers FROM member GROUP BY 1
 ), users AS (
-    SELECT DISTINCT work_id, dataset FROM standing SEMI JOIN counted USING (work_id)
-    WHERE role = $role
+    SELECT DISTINCT work_id, dataset FROM (
+        SELECT work_id, dataset FROM standing WHERE role = $role AND (
+            $presence IN ('', 'any') OR presence = 'both' OR presence = $presence)
+          AND $presence <> 'cited'
+        UNION ALL SELECT work_id, dataset FROM citing WHERE $presence IN ('cited', 'any')
+    ) SEMI JOIN counted USING (work_id)
 ), named AS (
     SELECT dataset, count(*) AS total FROM users GROUP BY 1
 ), n AS (
@@ -115,6 +122,9 @@ ORDER BY total DESC, dataset, sizes."group"
 """
 
 
+_NONE_CITED = pa.table({name: pa.array([], pa.string()) for name in ("work_id", "dataset")})
+
+
 def shares(
     found: pa.Table,
     works: pa.Table,
@@ -123,6 +133,8 @@ def shares(
     role: Role = "source",
     among: Among = "all",
     min_score: float = 0.5,
+    presence: Counted | None = None,
+    cited: pa.Table | None = None,
 ) -> pd.DataFrame:
     """The share of papers that use each dataset in a role, group by group.
 
@@ -132,6 +144,11 @@ def shares(
         by: what groups the papers; see `groups`.
         among: 'all' these papers, or only those with at least one source ('transfer').
         min_score: claims below this score do not count.
+        presence: which witness counts. None: the text, by the dataset's name or a model's; 'named':
+            its name alone; 'both': its name, and its paper is cited; 'cited': its paper is cited,
+            whatever the text says and in no role; 'any': the text or the citation. For 'cited' and
+            'both' the papers are those that have references.
+        cited: columns work_id, dataset, as `data.claims.citing` gives them; none if None.
 
     Returns: a frame with columns group, dataset, n (papers that use it), n_papers (papers in the
         group), share (n / n_papers), low, high (Wilson 95%); every group x dataset that any
@@ -146,9 +163,9 @@ def shares(
         db.register("claims", found)
         db.register("works", works)
         db.register("groups", groups(works, by))
-        frame = db.execute(
-            _SHARES, {"among": among, "role": role, "min_score": min_score}
-        ).fetch_df()
+        db.register("citing", _NONE_CITED if cited is None else cited)
+        values = {"among": among, "role": role, "min_score": min_score, "presence": presence or ""}
+        frame = db.execute(_SHARES, values).fetch_df()
     frame["share"] = frame["n"] / frame["n_papers"]
     bounds = [wilson(n, size) for n, size in zip(frame["n"], frame["n_papers"], strict=True)]
     frame["low"] = [low for low, _ in bounds]
@@ -174,12 +191,21 @@ def survey_claims(db: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Table]:
     Args:
         db: a connection from `Corpus.connect`.
     """
+    found, works, _ = _survey_claims(db)
+    return found, works
+
+
+def _survey_claims(db: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Table, pa.Table]:
+    """As `survey_claims`, and the papers of datasets that the claims were compared with."""
     works = db.sql("SELECT * FROM included SEMI JOIN annotated ON included.id = annotated.work_id")
+    annotated, papers = works.to_arrow_table(), dataset_papers(db)
     found = claims(
         db.sql("SELECT * FROM uses SEMI JOIN included ON id = work_id").to_arrow_table(),
         db.sql("SELECT * FROM decisions SEMI JOIN included ON id = work_id").to_arrow_table(),
+        works=annotated,
+        papers=papers,
     )
-    return found, works.to_arrow_table()
+    return found, annotated, papers
 
 
 def survey_shares(
@@ -189,20 +215,23 @@ def survey_shares(
     role: str = "source",
     among: str = "all",
     min_score: float = 0.5,
+    presence: str | None = None,
 ) -> tuple[pd.DataFrame, str]:
     """`shares` over a survey, and a sentence on what they were counted among.
 
     Raises:
-        InputError: `by`, `role` or `among` is not one of the values that `shares` knows.
+        InputError: `by`, `role`, `among` or `presence` is none of the values that `shares` knows.
     """
     for name, value, allowed in (
         ("by", by, BYS),
         ("role", role, ROLES),
         ("among", among, get_args(Among)),
+        ("presence", presence, (None, *get_args(Counted))),
     ):
         if value not in allowed:
-            raise InputError(f"--{name} {value!r} is not one of {', '.join(allowed)}")
-    found, works = survey_claims(db)
+            raise InputError(f"--{name} {value!r} is not one of {', '.join(filter(None, allowed))}")
+    found, works, papers = _survey_claims(db)
+    cited = citing(works, papers)
     frame = shares(
         found,
         works,
@@ -210,6 +239,8 @@ def survey_shares(
         role=cast(Role, role),
         among=cast(Among, among),
         min_score=min_score,
+        presence=cast(Counted | None, presence),
+        cited=cited,
     )
     full = _count(db, "SELECT count(DISTINCT work_id) FROM passages")
     people = _count(db, "SELECT count(*) FROM decisions")
@@ -217,7 +248,67 @@ def survey_shares(
         f"n = {works.num_rows} annotated papers in the survey ({full} with full text, the rest by "
         f"title and abstract alone), {people} decisions by people; intervals are Wilson 95% and "
         "do not yet carry the annotator's errors"
+        + (_note_on_citations(found, works, papers, cited) if presence else "")
     )
+
+
+_TOLD_BY_CITATIONS = """
+SELECT (SELECT count(*) FROM works WHERE len("references") > 0),
+       (SELECT count(DISTINCT dataset) FROM papers),
+       (SELECT count(*) FROM citing),
+       (SELECT count(*) FROM citing ANTI JOIN (
+            SELECT * FROM claims WHERE state <> 'rejected') AS standing USING (work_id, dataset))
+"""
+
+
+def _note_on_citations(found: pa.Table, works: pa.Table, papers: pa.Table, cited: pa.Table) -> str:
+    with duckdb.connect() as db:
+        for name, table in (("claims", found), ("works", works), ("papers", papers)):
+            db.register(name, table)
+        db.register("citing", cited)
+        n_works, n_datasets, n_pairs, n_alone = db.sql(_TOLD_BY_CITATIONS).fetchall()[0]
+    return (
+        f"; citations: {n_works} papers have references, the paper of {n_datasets} datasets is "
+        f"known, {n_pairs} pairs of paper and dataset are cited, {n_alone} of them cited only"
+    )
+
+
+_PRESENCE = """
+WITH told AS (
+    SELECT work_id, dataset, bool_or(coalesce(presence IN ('named', 'both'), FALSE)) AS named,
+           bool_or(coalesce(cited, FALSE)) AS cited
+    FROM claims WHERE state <> 'rejected' AND dataset IN (SELECT dataset FROM papers)
+    GROUP BY ALL
+    UNION ALL SELECT work_id, dataset, NULL, TRUE
+    FROM citing ANTI JOIN claims USING (work_id, dataset)
+)
+SELECT dataset,
+       count(*) FILTER (named AND NOT cited AND len("references") > 0) AS named,
+       count(*) FILTER (named AND cited) AS "both",
+       count(*) FILTER (NOT named AND cited) AS "implied and cited",
+       count(*) FILTER (named IS NULL) AS "cited only",
+       count(*) FILTER (named AND len("references") = 0) AS "named, without references"
+FROM told JOIN works ON works.id = work_id GROUP BY dataset
+ORDER BY count(*) DESC, dataset
+"""
+
+
+def survey_presence(db: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """How many papers name a dataset, cite its paper, or both, in any role.
+
+    Args:
+        db: a connection from `Corpus.connect`.
+
+    Returns: columns dataset, named (and not cited), both, implied and cited (a model stands for
+        it), cited only, and named, without references (which cannot tell); datasets whose paper is
+        known, the most frequent first.
+    """
+    found, works, papers = _survey_claims(db)
+    with duckdb.connect() as own:
+        tables = {"claims": found, "works": works, "papers": papers}
+        for name, table in (tables | {"citing": citing(works, papers)}).items():
+            own.register(name, table)
+        return own.execute(_PRESENCE).fetch_df()
 
 
 def _count(db: duckdb.DuckDBPyConnection, sql: str) -> int:

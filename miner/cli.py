@@ -1,4 +1,4 @@
-"""`cats plan | mine | abstracts | topics | versions | replay`."""
+"""`cats plan | mine | abstracts | topics | versions | catalogue resolve | replay`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from data.cli import HERE, AsCsv, AsJson, CorpusDir, print_json, print_table, say
+from data.cli import HERE, AsCsv, AsJson, CorpusDir, catalogue, print_json, print_table, say
 from data.errors import InputError, PartialError
 
 if TYPE_CHECKING:
@@ -449,6 +449,62 @@ def _print_csv(rows: list[dict[str, Any]]) -> None:
     writer = csv.DictWriter(sys.stdout, MERGED_COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
+
+
+@catalogue.command()
+def resolve(
+    corpus: CorpusDir = HERE,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask anew for papers that OpenAlex did not know.")
+    ] = False,
+    rate: Annotated[
+        float | None,
+        typer.Option(min=0.1, help="Requests a second at most.", show_default="10, 30 with a key"),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look up the OpenAlex ids of the datasets' own papers, for citations as a second witness."""
+    import dataclasses
+    import os
+    from datetime import UTC, datetime
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from data.catalogue import load, own_tables
+    from data.citations import dois_of, looked_up_path, works_by_doi
+    from data.corpus import Corpus
+    from data.settings import settings
+    from miner.pace import Pace, usual_rate
+    from miner.pages import Pages
+    from miner.papers import resolve as look_up
+
+    survey, outside = Corpus(corpus), settings(os.environ)
+    dois = dois_of(load(extra=own_tables(survey.path)))
+    held = works_by_doi(survey.table("SELECT id, doi, links FROM works"), dois)
+    dois = [doi for doi in dois if doi not in held]
+    has_key = outside.openalex_key is not None
+    pace = Pace(rate or usual_rate(outside.openalex_url, has_key=has_key))
+    console = Console(stderr=True)
+    with (
+        Progress(console=console, disable=not console.is_terminal) as bar,
+        Pages(outside, pace=pace) as pages,
+    ):
+        task = bar.add_task("looking up", total=len(dois))
+        done = look_up(
+            looked_up_path(survey.path),
+            dois,
+            pages,
+            clock=lambda: datetime.now(UTC),
+            again=again,
+            progress=lambda n: bar.advance(task, n),
+        )
+    if as_json:
+        print_json(dataclasses.asdict(done) | {"in the survey": len(held)})
+    say(
+        f"{done.found} found, {done.unknown} not known to OpenAlex, {done.before} answered before, "
+        f"{len(held)} are works of this survey"
+    )
 
 
 @app.command()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data.corpus import Corpus
-from data.records import Decision, Use, Work
+from data.records import Candidate, Decision, Use, Work
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 PROTOCOL = """
@@ -47,6 +47,24 @@ def use(work_id: str = "W1", dataset: str = "ImageNet", role: str = "source", **
         "annotator": "test@1",
     }
     return Use(work_id=work_id, dataset=dataset, role=role, **(plain | fields))  # type: ignore[arg-type]
+
+
+def candidate(
+    work_id: str = "W1", name: str = "FooBar", role: str = "target", **fields: Any
+) -> Candidate:
+    plain = {
+        "run": "r1",
+        "why": "named dataset",
+        "surface": name,
+        "section": "abstract",
+        "order": 0,
+        "start": 0,
+        "end": len(name),
+        "evidence": f"{name} is used.",
+        "score": 0.7,
+        "annotator": "test@1",
+    }
+    return Candidate(work_id=work_id, name=name, role=role, **(plain | fields))  # type: ignore[arg-type]
 
 
 def decision(uid: str, verdict: str, **fields: Any) -> Decision:

@@ -154,6 +154,12 @@ def test_trends_in_each_form(tmp_path: Path) -> None:
     assert "100.0 [20.7-100.0]" in cats("trends", "-C", str(tmp_path)).stdout
     assert cats("trends", "-C", str(tmp_path), "--json", "--csv").returncode == 3
     assert cats("trends", "-C", str(tmp_path), "--by", "month").returncode == 3
+    named = cats("trends", "-C", str(tmp_path), "--presence", "named", "--csv")
+    assert ",ImageNet,1,1,1.0," in named.stdout
+    assert "0 papers have references" in named.stderr
+    assert (
+        "named, cited, both, any" in cats("trends", "-C", str(tmp_path), "--presence", "x").stderr
+    )
 
 
 def test_the_demo_runs_the_main_job(tmp_path: Path) -> None:

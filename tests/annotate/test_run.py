@@ -13,6 +13,7 @@ from builders import NOW, PROTOCOL, work
 import annotate.run
 from annotate.pipeline import Annotator
 from annotate.run import annotate_survey, text_hash
+from data.catalogue import add, own_table
 from data.corpus import Corpus
 from data.records import Work, passages_of
 
@@ -43,6 +44,32 @@ def test_every_included_work_is_annotated_once(
     assert annotate_survey(corpus, annotator, clock=clock) == (4, 4)  # type: ignore[arg-type]
     assert annotate_survey(corpus, annotator, clock=clock) == (0, 0)  # type: ignore[arg-type]
     assert {use.work_id for use in corpus.uses()} == {"W0", "W1", "W2", "W3"}
+
+
+def test_names_that_the_catalogue_lacks_are_stored_as_candidates(
+    tmp_path: Path, annotator: Annotator, clock: object
+) -> None:
+    corpus = mined(tmp_path, 2, abstract="We evaluate on BraTS and the FooBar dataset.")
+    annotate_survey(corpus, annotator, clock=clock)  # type: ignore[arg-type]
+    found = corpus.table("SELECT work_id, name, role, annotator FROM candidates ORDER BY 1")
+    assert [tuple(row.values()) for row in found.to_pylist()] == [
+        ("W0", "FooBar", "target", annotator.version),
+        ("W1", "FooBar", "target", annotator.version),
+    ]
+    later = work("W0", abstract="Nothing here.", fetched_at=NOW + timedelta(days=1))
+    corpus.append(Work, [later], name="b")
+    annotate_survey(corpus, annotator, clock=clock)  # type: ignore[arg-type]
+    assert corpus.table("SELECT work_id FROM candidates")["work_id"].to_pylist() == ["W1"]
+
+
+def test_what_the_surveys_own_table_names_is_no_candidate(
+    tmp_path: Path, annotator: Annotator, clock: object
+) -> None:
+    corpus = mined(tmp_path, 1, abstract="We evaluate on the FooBar dataset.")
+    cells = {"id": "FooBar", "name": "FooBar", "domain": "radiology", "modality": "ct"}
+    add(own_table(tmp_path), cells)
+    annotate_survey(corpus, annotator, clock=clock)  # type: ignore[arg-type]
+    assert corpus.table("SELECT * FROM candidates").num_rows == 0
 
 
 def test_a_changed_text_is_annotated_again_and_the_old_uses_go(
@@ -83,7 +110,7 @@ def test_a_stop_between_parts_costs_one_part(
 
 
 def test_kill_while_annotating_doubles_nothing(tmp_path: Path) -> None:
-    corpus = mined(tmp_path, 9000)
+    corpus = mined(tmp_path, 9000, abstract="We evaluate on BraTS. The FooBar dataset is new.")
     command = [sys.executable, "-m", "cats", "annotate", "-C", str(tmp_path)]
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as child:
         while not (tmp_path / "uses").is_dir():
@@ -92,6 +119,8 @@ def test_kill_while_annotating_doubles_nothing(tmp_path: Path) -> None:
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
     uses = [use.work_id for use in corpus.uses()]
     assert len(uses) == len(set(uses)) == 9000
+    names = corpus.table("SELECT work_id FROM candidates")["work_id"].to_pylist()
+    assert len(names) == len(set(names)) == 9000
 
 
 def test_the_hash_follows_every_passage() -> None:

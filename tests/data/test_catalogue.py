@@ -10,10 +10,15 @@ from data.catalogue import (
     DATASETS_CSV,
     MODEL_COLUMNS,
     MODELS_CSV,
+    ORDINARY_CSV,
     PSEUDO_IDS,
     Catalogue,
+    add,
+    digest,
     key,
     load,
+    own_table,
+    own_tables,
 )
 from data.errors import InputError
 
@@ -180,3 +185,106 @@ def test_the_tables_are_sorted_out_as_files(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="columns"):
         load(tmp_path / "bad.csv", MODELS_CSV)
     assert DATASETS_CSV.is_file()
+
+
+def own(path: Path, rows: list[dict[str, str]]) -> Path:
+    return table(path / "datasets.csv", DATASET_COLUMNS, rows)
+
+
+_OWN = {"id": "FooBar", "name": "Foo Bar Set", "domain": "radiology", "modality": "ct"}
+
+
+def test_a_surveys_own_table_is_loaded_beside_the_packaged_one(
+    tmp_path: Path, packaged: Catalogue
+) -> None:
+    both = load(extra=[own(tmp_path, [_OWN])])
+    assert len(both.datasets) == len(packaged.datasets) + 1
+    assert both.resolve("foo-bar set") == "FooBar"
+    assert both.own == {"FooBar"}
+    assert packaged.own == frozenset()
+    assert own_tables(tmp_path) == (own_table(tmp_path),)
+    assert own_tables(tmp_path / "none") == ()
+
+
+def test_a_clash_with_the_packaged_table_names_both_places(tmp_path: Path) -> None:
+    path = own(tmp_path, [_OWN, {**_OWN, "id": "Mine", "name": "Mine", "aliases": "Image-Net"}])
+    with pytest.raises(InputError, match=r"line 3.*also names 'ImageNet' on line \d+ of") as caught:
+        load(extra=[path])
+    assert caught.value.path == path
+    assert str(DATASETS_CSV) in str(caught.value)
+
+
+def test_only_a_packaged_row_must_have_a_paper(tmp_path: Path) -> None:
+    assert load(extra=[own(tmp_path, [_OWN])]).datasets["FooBar"].papers == ()
+    with pytest.raises(InputError, match="paper is empty"):
+        loaded(tmp_path, [_OWN], [])
+
+
+def test_a_work_id_is_checked(tmp_path: Path) -> None:
+    assert loaded(tmp_path, [{**_DATASET, "openalex": "W1;W2"}], []).datasets[
+        "ImageNet"
+    ].openalex == ("W1", "W2")
+    with pytest.raises(InputError, match="'1409' is no id such as W123"):
+        loaded(tmp_path, [{**_DATASET, "openalex": "1409"}], [])
+
+
+def test_added_rows_are_appended_one_by_one(tmp_path: Path) -> None:
+    path = own_table(tmp_path)
+    assert add(path, _OWN).id == "FooBar"
+    first = path.read_bytes()
+    add(path, {**_OWN, "id": 'Ba"z', "name": "Baz, the 2nd", "aliases": "BZ;BZZ"})
+    assert path.read_bytes().startswith(first)
+    both = load(extra=[path])
+    assert both.own == {"FooBar", 'Ba"z'}
+    assert both.datasets['Ba"z'].aliases == ("BZ", "BZZ")
+
+
+def test_a_table_without_a_last_line_end_is_added_to(tmp_path: Path) -> None:
+    path = own(tmp_path, [_OWN])
+    path.write_bytes(path.read_bytes().rstrip())
+    add(path, {**_OWN, "id": "Baz", "name": "Baz"})
+    assert load(extra=[path]).own == {"FooBar", "Baz"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ({**_OWN}, r"line 3, row 'FooBar': id 'FooBar' is already on line 2"),
+        ({**_OWN, "id": "X", "name": "imagenet"}, "also names 'ImageNet'"),
+        ({**_OWN, "id": "X", "name": "X", "domain": "space"}, "domain 'space' is not one of"),
+        ({**_OWN, "id": "", "name": "X"}, "id is empty"),
+        ({**_OWN, "id": "X", "name": "X", "ambiguous": "X"}, "has no context"),
+    ],
+)
+def test_a_row_with_a_fault_is_not_written(
+    tmp_path: Path, cells: dict[str, str], said: str
+) -> None:
+    path = own_table(tmp_path)
+    add(path, _OWN)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=said):
+        add(path, cells)
+    assert path.read_bytes() == before
+
+
+def test_the_digest_follows_every_table(tmp_path: Path) -> None:
+    path = own(tmp_path, [_OWN])
+    one = digest(extra=[path])
+    assert one != digest()
+    add(path, {**_OWN, "id": "Baz", "name": "Baz"})
+    assert digest(extra=[path]) != one
+    assert digest() == digest()
+
+
+def test_ordinary_words_say_what_they_are() -> None:
+    with ORDINARY_CSV.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) > 800
+    assert all(row["word"] and row["is"] for row in rows)
+
+
+def test_no_dataset_of_the_catalogue_is_an_ordinary_word(packaged: Catalogue) -> None:
+    with ORDINARY_CSV.open(encoding="utf-8", newline="") as file:
+        words = {row["word"] for row in csv.DictReader(file)}
+    names = {name for dataset in packaged.datasets.values() for name in dataset.names}
+    assert words & names == set()

@@ -1,10 +1,13 @@
 from datetime import timedelta
 from typing import Any
 
-from builders import NOW, decision, use
+import pyarrow as pa
+from builders import NOW, decision, use, work
+from hypothesis import given
+from hypothesis import strategies as st
 
-from data.claims import claims
-from data.records import Claim, Decision, Use, from_table, to_table
+from data.claims import citing, claims
+from data.records import Claim, Decision, Use, Work, from_table, to_table
 
 
 def found(uses: list[Use], decisions: list[Decision] | None = None) -> dict[tuple[str, str], Any]:
@@ -61,3 +64,101 @@ def test_decisions_outlive_the_uses_they_spoke_of() -> None:
 
 def test_nothing_gives_nothing() -> None:
     assert found([]) == {}
+
+
+PAPERS = pa.table({"dataset": ["ImageNet", "ImageNet", "COCO"], "work_id": ["W91", "W92", "W93"]})
+
+
+def witnessed(
+    uses: list[Use], works: list[Work], decisions: list[Decision] | None = None
+) -> dict[tuple[str, str, str], tuple[bool | None, str | None]]:
+    table = claims(
+        to_table(Use, uses),
+        to_table(Decision, decisions or []),
+        works=to_table(Work, works),
+        papers=PAPERS,
+    )
+    return {
+        (claim.work_id, claim.dataset, claim.role): (claim.cited, claim.presence)
+        for claim in from_table(Claim, table)
+    }
+
+
+def test_the_references_are_a_second_witness() -> None:
+    works = [work("W1", references=("W5", "W92")), work("W2", references=("W5",)), work("W3")]
+    uses = [use("W1"), use("W1", role="mention"), use("W2"), use("W3"), use("W1", "BraTS")]
+    assert witnessed(uses, works) == {
+        ("W1", "ImageNet", "source"): (True, "both"),
+        ("W1", "ImageNet", "mention"): (True, "both"),
+        ("W2", "ImageNet", "source"): (False, "named"),
+        ("W3", "ImageNet", "source"): (None, "named"),  # without references nothing is known
+        ("W1", "BraTS", "source"): (None, "named"),  # nor without the dataset's paper
+    }
+
+
+def test_what_a_model_implies_is_cited_or_neither() -> None:
+    works = [work("W1", references=("W91",)), work("W2", references=("W5",))]
+    uses = [use("W1", implied=True), use("W2", implied=True)]
+    assert witnessed(uses, works) == {
+        ("W1", "ImageNet", "source"): (True, "cited"),
+        ("W2", "ImageNet", "source"): (False, None),
+    }
+
+
+def test_what_a_person_added_may_be_cited() -> None:
+    added = decision(
+        "a", "add", proposed_dataset=None, proposed_role=None, dataset="COCO", role="source"
+    )
+    works = [work("W1", references=("W93",))]
+    assert witnessed([], works, [added]) == {("W1", "COCO", "source"): (True, "cited")}
+
+
+def test_a_citation_alone_makes_no_claim() -> None:
+    works = [work("W1", references=("W93",)), work("W2", references=("W91", "W92"))]
+    assert witnessed([], works) == {}
+    assert citing(to_table(Work, works), PAPERS).to_pylist() == [
+        {"work_id": "W1", "dataset": "COCO"},
+        {"work_id": "W2", "dataset": "ImageNet"},
+    ]
+
+
+_IDS = st.sampled_from(["W91", "W92", "W93", "W5"])
+
+
+@given(
+    st.lists(st.tuples(_IDS), max_size=3)
+    | st.lists(st.tuples(_IDS, _IDS) | st.tuples(), min_size=3, max_size=3),
+    st.lists(
+        st.tuples(
+            st.sampled_from(["W0", "W1", "W2"]),
+            st.sampled_from(["ImageNet", "COCO", "BraTS"]),
+            st.booleans(),
+        ),
+        max_size=6,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_presence_is_order_free_and_both_is_named_and_cited(
+    references: list[tuple[str, ...]], named: list[tuple[str, str, bool]], rng: Any
+) -> None:
+    works = [work(f"W{n}", references=ids) for n, ids in enumerate(references)]
+    uses = [use(paper, dataset, implied=implied) for paper, dataset, implied in named]
+
+    def made() -> list[Claim]:
+        papers = PAPERS.take(rng.sample(range(3), 3))
+        table = claims(
+            to_table(Use, uses),
+            to_table(Decision, []),
+            works=to_table(Work, works),
+            papers=papers,
+        )
+        return list(from_table(Claim, table))
+
+    first = made()
+    rng.shuffle(works)
+    rng.shuffle(uses)
+    assert made() == first
+    for claim in first:
+        assert (claim.presence == "both") == (claim.named and claim.cited is True)
+        assert (claim.presence == "named") == (claim.named and claim.cited is not True)
+        assert (claim.presence == "cited") == (not claim.named and claim.cited is True)

@@ -1,11 +1,11 @@
 from datetime import UTC, date, datetime
 
 import pytest
-from builders import NOW, decision, use, work
+from builders import NOW, candidate, decision, use, work
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.records import Decision, Use, Work, from_table, passages_of, schema, to_table
+from data.records import Candidate, Decision, Use, Work, from_table, passages_of, schema, to_table
 
 _text = st.text(max_size=30)
 _works = st.builds(
@@ -31,6 +31,11 @@ def test_uses_and_decisions_survive_arrow() -> None:
     uses, decisions = [use(), use(model="ResNet", strategy="supervised")], [decision("u", "accept")]
     assert list(from_table(Use, to_table(Use, uses))) == uses
     assert list(from_table(Decision, to_table(Decision, decisions))) == decisions
+
+
+def test_candidates_survive_arrow() -> None:
+    rows = [candidate(), candidate(role="source", score=0.25)]
+    assert list(from_table(Candidate, to_table(Candidate, rows))) == rows
 
 
 def test_every_column_describes_itself() -> None:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.claims import claims
+from data.corpus import Corpus
 from data.errors import InputError
 from data.records import Decision, Use, Work, to_table
 from data.trends import (
@@ -15,6 +16,7 @@ from data.trends import (
     survey_claims,
     survey_counts,
     survey_papers_by_year,
+    survey_presence,
     survey_shares,
     wilson,
 )
@@ -134,3 +136,80 @@ def test_a_merged_version_is_neither_paper_nor_claim(tmp_path: Path) -> None:
     assert (counts["in the survey"], counts["versions merged"], counts["annotated"]) == (1, 1, 1)
     assert papers["id"].to_pylist() == ["W2"]
     assert found["dataset"].to_pylist() == ["COCO"]
+
+
+# ImageNet's paper is W2108598243 or W2117539524, COCO's W1861492603: see the packaged table.
+_IMAGENET, _COCO = "W2108598243", "W1861492603"
+
+
+def cited_survey(path: Path) -> Corpus:
+    """W1 names and cites ImageNet, W2 names it, W3 cites it; W4 has no references and names it."""
+    works = [
+        work("W1", references=(_IMAGENET, _COCO)),
+        work("W2", references=("W5",)),
+        work("W3", references=(_IMAGENET,)),
+        work("W4"),
+    ]
+    return survey(path, works, [use("W1"), use("W2"), use("W4"), use("W3", "COCO", implied=True)])
+
+
+@pytest.mark.parametrize(
+    ("presence", "imagenet"),
+    [
+        (None, (3, 4)),
+        ("named", (3, 4)),
+        ("both", (1, 3)),  # of those with references
+        ("cited", (2, 3)),
+        ("any", (4, 4)),
+    ],
+)
+def test_each_witness_counts_its_papers(
+    tmp_path: Path, presence: str | None, imagenet: tuple[int, int]
+) -> None:
+    with cited_survey(tmp_path).connect() as db:
+        frame, note = survey_shares(db, by="year", presence=presence)
+    rows = {row.dataset: (row.n, row.n_papers) for row in frame.itertuples()}
+    assert rows["ImageNet"] == imagenet
+    assert ("2 of them cited only" in note) == (presence is not None)
+
+
+def test_what_is_implied_counts_where_the_text_does_but_not_where_the_name_must_stand(
+    tmp_path: Path,
+) -> None:
+    with cited_survey(tmp_path).connect() as db:
+        told = {
+            presence: set(survey_shares(db, by="year", presence=presence)[0]["dataset"])
+            for presence in (None, "named", "both", "cited", "any")
+        }
+    assert "COCO" in told[None]
+    assert "COCO" not in told["named"] | told["both"]
+    assert "COCO" in told["cited"] & told["any"]  # W1 cites its paper
+
+
+def test_a_citation_alone_is_in_no_share_unless_asked_for(tmp_path: Path) -> None:
+    corpus = survey(tmp_path, [work("W1", references=(_IMAGENET,))], [])
+    with corpus.connect() as db:
+        for role in ("source", "target", "mention"):
+            assert survey_shares(db, by="year", role=role)[0].empty
+        assert survey_claims(db)[0].num_rows == 0
+
+
+def test_presence_is_tabled_by_dataset(tmp_path: Path) -> None:
+    with cited_survey(tmp_path).connect() as db:
+        rows = {row["dataset"]: row for row in survey_presence(db).to_dict(orient="records")}
+    assert rows["ImageNet"] == {
+        "dataset": "ImageNet",
+        "named": 1,
+        "both": 1,
+        "implied and cited": 0,
+        "cited only": 1,
+        "named, without references": 1,
+    }
+    assert rows["COCO"]["cited only"] == 1
+
+
+def test_a_fault_in_the_surveys_own_table_is_told(tmp_path: Path) -> None:
+    corpus = survey(tmp_path, [work()], [use()])
+    (tmp_path / "datasets.csv").write_text("id,name\nA,B\n")
+    with corpus.connect() as db, pytest.raises(InputError, match="columns"):
+        survey_claims(db)
