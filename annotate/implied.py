@@ -28,6 +28,7 @@ _TRANSFERRED = re.compile(
     r"|transfer learning[^.;]{0,80}NN|NN[^.;]{0,60}transfer learning"
     rf"|features? {_W}{{0,4}}?(?:from|of|by|using|with|via) {_W}{{0,3}}?{_LISTED}"
     rf"|NN {_W}?(?:features?|feature extractors?|embeddings?)"
+    r"|features? (?:encoders?|extractors?|backbones?)[ ,:]+(?:(?:MM|and|or),? )*NN"
 )
 _OWN_DATA = r"(?:our|unlabel\w*|\d\S*|in domain|in house|private)"
 _OWN_TRAINING = re.compile(
@@ -46,7 +47,10 @@ _TRAINED_FURTHER = re.compile(
     rf"pretrained {_W}{{0,3}}?NN[^.;]{{0,60}}\b(?:is|was|are|were|then) {_W}{{0,2}}?trained on"
 )
 _NOT_USED = re.compile(
-    r"NN (?:style|like|inspired|type|loss|objective|framework|paper)"
+    r"NN (?:style|like|inspired|type|loss|objective|paper|distance|score)"
+    rf"|NN {_W}?(?:architectures?|frameworks?|recipes?|methods?|pipelines?|algorithms?|training"
+    r"|pretraining)\b"
+    r"|(?:inspiration|modif\w*|modifications|differs?|departs?) (?:from|of|to) (?:the )?NN"
     r"|(?:inspired by|similar to|akin to|such as|like|e\.g\.,?) (?:the )?NN"
     rf"|\b(?:we|paper|work) {_W}{{0,3}}?(?:propose|introduce|present|develop|release)\w* "
     rf"{_W}{{0,4}}?NN"
@@ -62,8 +66,8 @@ _TOLD_OF = re.compile(
 )
 _METHOD_READY = re.compile(
     r"pretrained (?:(?!with|using|by|via|through)[\w%.]+ ){0,2}?NN"
-    r"|NN (?:pretrained )?"
-    r"(?:weights|checkpoints?|features?|models?|backbones?|vits?|encoders?|embeddings?)"
+    r"|NN (?:weights|checkpoints?|features?|embeddings?)"
+    r"|NN pretrained (?:models?|backbones?|vits?|encoders?)"
     rf"|(?:off the shelf|frozen|publicly available|released|ready made) {_W}{{0,2}}?NN"
 )
 _METHOD_ON_DATA = re.compile(
@@ -74,6 +78,12 @@ _METHOD_ALONE = re.compile(
     rf"\b(?:pre)?train\w* {_W}{{0,6}}?(?:with|using|via|by|through) (?:the )?NN "
     r"(?:method |framework |objective |algorithm )?(?:on|over)\b"
 )
+# "we train a NN", "NN for self-supervised pretraining": its recipe, and weights of one's own.
+_TRAINED_ANEW = re.compile(
+    rf"\btrain(?:ed|ing|s)? (?:a|an|our) {_W}?NN"
+    rf"|NN (?:(?!pretrained|frozen|features?|embeddings?)[^.;:])*? selfsupervised {_W}{{0,2}}?"
+    r"pretraining"
+)
 _USED = re.compile(
     r"\b(?:we|our|ours|this (?:paper|work|study)|using|uses?|used|adapt\w*|finetun\w*"
     r"|outperform\w*|compar\w*|evaluat\w*|benchmark\w*|leverag\w*|based on|build\w* (?:on|upon)"
@@ -83,6 +93,12 @@ _USED = re.compile(
 )
 
 
+_STANDARD = "ImageNet"
+_WE_USE = re.compile(
+    rf"\b(?:we|our (?:method|model|approach)) {_W}{{0,2}}?(?:use|employ|adopt|apply"
+    rf"|utili[sz]e|train|investigate|compare|evaluate)\w* {_W}{{0,6}}?NN"
+    rf"|NN {_W}{{0,2}}?(?:is|was|are|were) (?:used|employed|adopted|applied|utili[sz]ed)"
+)
 _BY_US = re.compile(r"\b(?:we|our|ours|us|this (?:paper|work|study)|proposed|compar\w*)\b")
 
 
@@ -114,7 +130,8 @@ def implication(
     elif model.kind == "method":
         reason = _method(rewritten)
     elif model.kind == "backbone":
-        reason = _backbone(rewritten, transfers=transfers and not in_title)
+        is_standard = model.datasets == (_STANDARD,)
+        reason = _backbone(rewritten, transfers and not in_title, is_standard=is_standard)
     else:
         reason = None
     return None if reason is None else Implication(model.sources, *reason)
@@ -122,7 +139,7 @@ def implication(
 
 def _pretrained(rewritten: str, *, in_title: bool) -> tuple[str, float] | None:
     """I2: a model with weights of its own; titles and comparisons use one by its bare name."""
-    if _METHOD_ALONE.search(rewritten):
+    if _METHOD_ALONE.search(rewritten) or _TRAINED_ANEW.search(rewritten):
         return None  # "pretrained with DINOv2 on our slides": the method, not its weights
     if in_title and re.match(r"(?:\w+ )?NN ?:", rewritten):
         return None  # "NN: a foundation model for ..." is the paper that makes it
@@ -140,17 +157,22 @@ def _method(rewritten: str) -> tuple[str, float] | None:
     return None
 
 
-def _backbone(rewritten: str, *, transfers: bool) -> tuple[str, float] | None:
-    """I1: a backbone implies ImageNet where its weights are said to be taken ready-made."""
+def _backbone(rewritten: str, transfers: bool, *, is_standard: bool) -> tuple[str, float] | None:
+    """I1: a backbone implies ImageNet where its weights are said to be taken ready-made.
+
+    Networks of other tasks (YOLO, RAFT) imply their usual training set only where they are called
+    pretrained: "we fine-tune RAFT" is as often said of a network of one's own.
+    """
     if _OWN_TRAINING.search(rewritten):
         return None
     if _READY.search(rewritten):
         return "I1: pretrained backbone", 0.85
-    if _SCRATCH.search(rewritten):
+    if _SCRATCH.search(rewritten) or not is_standard:
         return None
     if _TRANSFERRED.search(rewritten):
         return "I1: transferred backbone", 0.7
-    return ("I1: backbone of a paper that transfers", 0.5) if transfers else None
+    is_used = transfers and _WE_USE.search(rewritten) is not None
+    return ("I1: backbone of a paper that transfers", 0.5) if is_used else None
 
 
 _TRANSFERS = re.compile(

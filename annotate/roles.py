@@ -163,7 +163,8 @@ _SOURCE_RULES = _rules(
     (
         "D-based transfer",
         0.85,
-        r"DD (?:based |derived |learned )?(?:transfer|knowledge|representations?)\b",
+        r"DD (?:based |derived |learned )?(?:transfer|knowledge|representations?)\b"
+        rf"|DD based (?:\w+ )?(?:{_NETWORK}|{_WEIGHTS})",
     ),
     (
         "pretrained on D",
@@ -229,7 +230,7 @@ _SOURCE_RULES = _rules(
     (
         "transfer from D",
         0.88,
-        r"(?:transfer|knowledge|distill|representations? learn)\w*(?: \w+){0,6} from (?:the )?"
+        r"(?:transfer|knowledge|distill|representations? learn)\w*(?: \w+){0,8} from (?:the )?"
         rf"(?:\w+ ){{0,3}}DD|transferr?\w* from (?:\w+ ){{0,4}}(?:pre)?trained on {_WORDS}DD",
     ),
     (
