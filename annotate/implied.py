@@ -35,6 +35,7 @@ _OWN_TRAINING = re.compile(
     rf"\bpretrain {_W}{{0,4}}NN|\bpretraining (?:MM |vision |the |a )?NN {_W}{{0,2}}on"
     rf"|NN[^.;]{{0,40}}(?:pre)?trained on (?:{_OWN_DATA}|a|an|the same|large)"
     rf"|pretrained {_W}{{0,3}}NN {_W}{{0,2}}on {_OWN_DATA}"
+    rf"|\b(?:self|wild|domain|jointly|further) pretrained {_W}{{0,2}}?NN"
     rf"|(?:(?:pre)?train\w*|learn\w*) {_W}{{0,4}}?(?:using|with|via|by|through) {_W}{{0,3}}?"
     r"NN (?:on|over)"
 )
@@ -49,7 +50,7 @@ _TRAINED_FURTHER = re.compile(
 _NOT_USED = re.compile(
     r"NN (?:style|like|inspired|type|loss|objective|paper|distance|score)"
     rf"|NN {_W}?(?:architectures?|frameworks?|recipes?|methods?|pipelines?|algorithms?|training"
-    r"|pretraining)\b"
+    r"|pretraining|settings?|configurations?)\b"
     r"|(?:inspiration|modif\w*|modifications|differs?|departs?) (?:from|of|to) (?:the )?NN"
     r"|(?:inspired by|similar to|akin to|such as|like|e\.g\.,?) (?:the )?NN"
     rf"|\b(?:we|paper|work) {_W}{{0,3}}?(?:propose|introduce|present|develop|release)\w* "
@@ -69,6 +70,7 @@ _METHOD_READY = re.compile(
     r"|NN (?:weights|checkpoints?|features?|embeddings?)"
     r"|NN pretrained (?:models?|backbones?|vits?|encoders?)"
     rf"|(?:off the shelf|frozen|publicly available|released|ready made) {_W}{{0,2}}?NN"
+    rf"|(?:transfer\w*|initializ\w*) {_W}{{0,2}}?(?:from|with) {_W}?NN"
 )
 _METHOD_ON_DATA = re.compile(
     rf"NN {_W}{{0,3}}?(?:pre)?train\w* {_W}{{0,2}}?on|NN on"
@@ -243,10 +245,23 @@ _MEDICAL = re.compile(
 )
 
 
+# "The pre-trained network" is mostly one that the paper trained before.
+_DEFINITE = re.compile(
+    r"\b(?:the|its|their|this|each|both)\s+(?:[\w\-]+\s+)?pre-?trained", re.IGNORECASE
+)
+_STATES_USE = re.compile(
+    r"\b(?:we|our|using|uses?|used|leverag\w*|employ\w*|exploit\w*|adapt\w*|fine-?tun\w*|frozen"
+    r"|based on|build\w*|built|benchmark\w*|evaluat\w*|compar\w*|with|from|by|via|over|than)\b",
+    re.IGNORECASE,
+)
+
+
 def ready_made(sentence: str) -> Sequence[tuple[int, int, str]]:
     """(start, end, pseudo-id) of ready-made weights without model and data: rule I3."""
     found = _READY_MADE.search(sentence)
-    if found is None or _NOT_READY_MADE.search(sentence):
+    if found is None or _NOT_READY_MADE.search(sentence) or _DEFINITE.search(sentence):
+        return []
+    if _STATES_USE.search(sentence) is None:
         return []
     if _BOTH_FIELDS.search(sentence):
         fields = [NATURAL, MEDICAL]

@@ -107,7 +107,7 @@ _RESULT = (
 )
 _TARGET_CUE = (
     r"(?:finetun|evaluat|test(?:ed|ing)\b|adapt(?:ed|ing)|transferr|appl(?:y|ied)\b|validat"
-    rf"|replac|predict|{_RESULT})"
+    rf"|replac|predict|compar(?:ed|ing)\b|{_RESULT})"
 )
 # Words of one clause that lead up to a name, without a cue of another role.
 _WORDS = rf"(?:(?!XX\b|and then|then\b|\w*{_TARGET_CUE})[\w%.'/]+,? ){{0,6}}?"
@@ -239,6 +239,12 @@ _SOURCE_RULES = _rules(
         rf"(?:selfsupervis|contrastive|masked|unsupervised)\w*{_NEAR}(?:learn|train|model)\w* "
         rf"(?:on|with|using|from) {_WORDS}DD"
         r"|selfsupervis\w* on (?:the )?(?:\w+ ){0,3}DD",
+    ),
+    (
+        "self-supervised on images of D",
+        0.6,
+        r"(?:\bssl\b|selfsupervis\w*|self ?distill\w*)(?:(?!XX|evaluat|test|validat|finetun"
+        r"|benchmark|downstream|outperform)[^.;])*? (?:on|from|in) (?:the )?(?:\w+ ){0,2}DD",
     ),
     (
         "trained on D, used",
