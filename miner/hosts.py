@@ -43,6 +43,10 @@ _DOCUMENT_USD = 0.01  # OpenAlex's price of a PDF or TEI, autumn 2026
 _Place = tuple[str, int]  # host and port
 
 
+class RefusedError(InputError):
+    """The server has it and does not give it to us: a key, a plan, or a host that bars programs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A document as it came.
@@ -101,13 +105,12 @@ class Hosts(Transport):
     def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Answer:
         """The document at an address, asked for until it is whole or all tries are used up.
 
-        Args:
-            headers: sent to that host only, not to where it redirects.
+            Args:
+                headers: sent to that host only, not to where it redirects.
 
-        Raises:
-            AbsentError: there is none.
-            NetworkError: it cannot be had now; the same call may succeed later.
-            InputError: it cannot be had at all: refused, too large, or no public address.
+            Raises:
+                AbsentError: there is none.
+        XX be had at all: refused, too large, or no public address.
         """
         return self._persist(lambda: self._follow(url, headers or {}), url=_shown(url))
 
@@ -350,4 +353,6 @@ def _refuse(response: requests.Response, pace: Pace) -> None:
         raise PassingError(said, retry_after(response.headers), is_too_fast=True)
     if status >= requests.codes.server_error:
         raise PassingError(said, retry_after(response.headers))
-    raise InputError(f"{said}; the server does not give it to us", url=url)
+    if status in (401, 402, 403):
+        raise RefusedError(f"{said}; the server does not give it to us", url=url)
+    raise InputError(f"{said}, which is no document", url=url)
