@@ -362,7 +362,9 @@ def fulltext(
     if folder is not None:
         _take_folder(survey, folder, as_json=as_json)
         return
-    wanted = [name for name in origin or ORIGINS if name != "openalex" or budget > 0]
+    if "openalex" in (origin or []) and not budget:
+        raise InputError("OpenAlex's texts cost $0.01 each; say with --budget how much it may be")
+    wanted = [name for name in origin or ORIGINS if name != "openalex" or budget]
     _fetch_full_text(
         survey, wanted, budget=budget, limits=(limit, workers), again=again, as_json=as_json
     )
@@ -406,12 +408,8 @@ def _fetch_full_text(
         spent = hosts.content_pace.spent
     if as_json:
         print_json(dataclasses.asdict(fetched) | {"spent_usd": round(spent, 4)})
-    found = by_origin(fetched.found)
-    say(
-        f"{fetched.works} works, {fetched.found.total()} with full text"
-        + f": {found}" * bool(found)
-    )
-    say(f"${spent:.4f} spent")
+    found = by_origin(fetched.found) or "none found"
+    say(f"{fetched.works} works looked for: {found}; ${spent:.4f} spent")
     if fetched.unreached:
         raise NetworkError(
             f"{fetched.unreached} works could not be asked for now ({fetched.why}); the same "

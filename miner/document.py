@@ -82,7 +82,7 @@ def plain(text: str) -> str:
 
 
 def table_text(caption: str, rows: Iterable[Iterable[str]]) -> str:
-    """A table as text: its caption, then a line a row, cells apart by " | "; empty rows left out."""
+    """A table as text: its caption, then a line a row, cells apart by " | ", no empty rows."""
     lines = [plain(caption)]
     for row in rows:
         cells = [plain(cell) for cell in row]

@@ -81,7 +81,7 @@ class Fetched:
         works: that were looked for.
         found: origin -> works.
         unreached: works of which a server could not be asked now.
-        why: the last fault of those.
+        why: the first fault of those.
     """
 
     works: int = 0
@@ -95,7 +95,7 @@ class Fetched:
         if sought.origin is not None:
             self.found[sought.origin] += 1
         if sought.unreached is not None:
-            self.unreached, self.why = self.unreached + 1, sought.unreached
+            self.unreached, self.why = self.unreached + 1, self.why or sought.unreached
 
 
 # --- the rungs --------------------------------------------------------------------------------
@@ -220,12 +220,11 @@ class Ladder:
                     raise InputError("a document without text beyond the abstract")
             except NetworkError as e:
                 unreached = str(e)
-            except RefusedError as e:
-                if rung.origin == PAID:
+            except InputError as e:
+                if isinstance(e, RefusedError) and rung.origin == PAID:
                     raise
                 missed.append((rung.origin, str(e)))
-            except InputError as e:
-                missed.append((rung.origin, str(e)))
+                _place(self._waiting, work.id, rung.origin).unlink(missing_ok=True)
             else:
                 return Sought(work.id, tuple(missed), tuple(passages), rung.origin)
         return Sought(work.id, tuple(missed), unreached=unreached)

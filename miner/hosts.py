@@ -95,11 +95,13 @@ class Hosts(Transport):
             settings.arxiv_url,
         )
         self._named = frozenset(_place(urlsplit(server)) for server in servers)
-        self._content = _place(urlsplit(settings.content_url))
         self._paces: dict[str, Pace] = {}
         self._lock = threading.Lock()
         self.content_pace = Pace(
-            _rate(*self._content, self._named), budget, price=_DOCUMENT_USD, sleep=sleep
+            _rate(*_place(urlsplit(settings.content_url)), self._named),
+            budget,
+            price=_DOCUMENT_USD,
+            sleep=sleep,
         )
 
     def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Answer:
@@ -129,7 +131,7 @@ class Hosts(Transport):
             self._refuse_private(place, is_named=is_trusted and place in self._named, url=url)
             with self._send(url, headers, place) as response:
                 if not response.is_redirect:
-                    _refuse(response, self._pace(place))
+                    _refuse(response, self._pace(place, url))
                     return self._answer(response, url)
                 onward = _onward(url, response.headers["Location"])
             after = _checked(onward)
@@ -151,7 +153,7 @@ class Hosts(Transport):
 
     def _send(self, url: str, headers: Mapping[str, str], place: _Place) -> requests.Response:
         """An answer of any kind, its body not yet read."""
-        pace = self._pace(place)
+        pace = self._pace(place, url)
         pace.wait()
         told: Mapping[str, str] = {}
         try:
@@ -176,9 +178,9 @@ class Hosts(Transport):
             pace.answered(told)
         return response
 
-    def _pace(self, place: _Place) -> Pace:
-        """The pace of all that one site serves."""
-        if place == self._content:
+    def _pace(self, place: _Place, url: str) -> Pace:
+        """The pace of all that one site serves; what OpenAlex sells has its own."""
+        if url.startswith(f"{self._settings.content_url}/"):
             return self.content_pace
         site = next((site for site in _RATES if _is_of(place[0], site)), f"{place[0]}:{place[1]}")
         with self._lock:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from data.errors import InputError
 from data.records import Section
@@ -26,16 +27,17 @@ _FLOAT = re.compile(
 _TABULAR = re.compile(r"\\begin\{(tabular[xy]?|longtable)(\*?)\}(.*?)\\end\{\1\2\}", re.DOTALL)
 _ABSTRACT = re.compile(r"\\begin\{abstract\}(.*?)\\end\{abstract\}", re.DOTALL)
 _RULE = re.compile(
-    r"\\(?:hline|toprule|midrule|bottomrule|c(?:mid|)line?(?:rule)?(?:\([lr]*\))?\{[^{}]*\})"
+    r"\\(?:hline|toprule|midrule|bottomrule|(?:cline|cmidrule)(?:\([lr]*\))?\{[^{}]*\})"
 )
 _HEADING = re.compile(r"\\(part|chapter|(?:sub){0,2}section|(?:sub)?paragraph|appendix)\b\*?")
 _LEVELS = ("part", "chapter", "section", "subsection", "subsubsection", "paragraph", "subparagraph")
 _CITE = re.compile(r"\\(?:no)?[cC]ite\w*\*?\s*(?:\[[^\]]*\]\s*){0,2}\{([^{}]*)\}")
 _DROPPED = re.compile(
-    r"\\(?:label|includegraphics|bibliography|bibliographystyle|vspace|hspace|footnote|input|include"
-    r"|thanks|pagestyle|thispagestyle|setlength|centering|maketitle|usepackage|newcommand)\b\*?"
+    r"\\(?:label|includegraphics|bibliography|bibliographystyle|vspace|hspace|input|include"
+    r"|pagestyle|thispagestyle|setlength|centering|maketitle|usepackage|newcommand)\b\*?"
     r"\s*(?:\[[^\]]*\])?\s*(?:\{[^{}]*\})?"
 )
+_NOTE = re.compile(r"\\(?:footnote|thanks)\b")
 _REF = re.compile(r"\\(?:[cC]ref|(?:auto|eq|page)?ref)\*?\{([^{}]*)\}")
 _ENVIRONMENT = re.compile(r"\\(?:begin|end)\{[^{}]*\}(?:\[[^\]]*\])?")
 _INLINE = re.compile(r"\$([^$]*)\$|\\\((.*?)\\\)", re.DOTALL)
@@ -91,7 +93,8 @@ def _sections(text: str) -> Iterator[tuple[Section, str]]:
     first = found[0].start() if found else len(text)
     yield from _part("other", _after_title(text[:first]))
     is_appendix = False
-    for heading, following in zip(found, [*found[1:], None], strict=True):
+    for heading, following in pairwise([*found, None]):
+        assert heading is not None
         words, end = _braced(text, heading.end())
         if heading[1] == "appendix":
             is_appendix = True
@@ -138,24 +141,40 @@ def _float(kind: str, text: str) -> tuple[Section, str]:
 
 def _without_columns(tabular: str) -> str:
     """A table's body without the arguments that lay out its columns."""
-    return _braced(tabular, 0)[1:] and tabular[_braced(tabular, 0)[1] :]
+    start = 0
+    while tabular[start:].lstrip().startswith(("{", "[")):
+        end = _braced(tabular, start)[1]
+        if end == start:
+            break
+        start = end
+    return tabular[start:]
 
 
 def _paragraphs(section: Section, text: str) -> Iterator[tuple[Section, str]]:
-    text = _LEFT_OUT.sub(" ", text)
+    text = _without_notes(_LEFT_OUT.sub(" ", text))
     for paragraph in re.split(r"\n\s*\n|\\par\b|\\item\b", text):
         yield section, plain(_text(paragraph))
 
 
+def _without_notes(text: str) -> str:
+    """Text without footnotes: they would cut the sentence that they stand in."""
+    kept, start = [], 0
+    for note in _NOTE.finditer(text):
+        if note.start() >= start:
+            kept.append(text[start : note.start()])
+            start = _braced(text, note.end())[1]
+    return "".join([*kept, text[start:]])
+
+
 def _text(source: str) -> str:
     """Source without its commands."""
-    text = _CITE.sub(r"[\1]", source)
+    text = _ESCAPED.sub(lambda found: _PROTECTED[found[1]], source)
+    text = _CITE.sub(r"[\1]", text)
     text = _DROPPED.sub(" ", text)
     text = _REF.sub(r"\1", text)
     text = _ACCENT.sub(_accented, text)
     text = _INLINE.sub(lambda found: _math(found[1] or found[2] or ""), text)
     text = _ENVIRONMENT.sub(" ", text)
-    text = _ESCAPED.sub(lambda found: _PROTECTED[found[1]], text)
     text = _COMMAND.sub(" ", text).replace("~", " ").replace("``", "“").replace("''", "”")
     text = re.sub(r"[{}]", "", text).replace("---", "—").replace("--", "–")
     return text.translate(_UNPROTECTED)

@@ -19,11 +19,16 @@ _LONGEST_HEADING = 90  # characters
 _CAPTION = re.compile(r"(?:Fig(?:ure|\.)?|FIG(?:URE|\.)?)\s*\d+\s*[.:|–—-]?\s+\S")
 _TABLE = re.compile(r"(?:Table|TABLE)\s*(?:\d+|[IVX]+)\s*[.:|–—-]?\s+\S")
 _RUN_IN = re.compile(r"(Abstract|ABSTRACT|Summary)\s*[.:—–-]+\s*(?=\S)")
+# Lines that open a paragraph wherever they stand; "Figure 1 shows" does not.
+_OPENS = re.compile(
+    r"(?:Fig(?:ure|\.)?|FIG(?:URE|\.)?|Table|TABLE)\s*(?:\d+|[IVX]+)\s*[.:|]\s"
+    r"|(?:Abstract|ABSTRACT)\s*[.:—–-]"
+)
 _SENTENCE_END = re.compile(r"[.!?:;][\"'”’)\]]*$")
 _APPENDIX = re.compile(r"(?:appendix|appendices|supplement\w*)\b", re.IGNORECASE)
 _PAGE_NUMBER = re.compile(r"(?:page\s*)?\d{1,4}(?:\s*(?:/|of)\s*\d{1,4})?", re.IGNORECASE)
 _BROKEN = re.compile("(\\w+)[-\u00ad\ufffe\x02]$")
-_FIRST_WORD = re.compile(r"\w+")
+_FIRST_WORD = re.compile(r"(\w+)\S*\s*")
 _WORD = re.compile(r"\w+(?:-\w+)*")
 _EDGE = 2  # lines at the top and at the foot of a page that may be running heads
 _RECURS = 3  # pages on which a running head stands at least
@@ -79,26 +84,21 @@ def unbroken(lines: Sequence[str]) -> list[str]:
     """The lines with words made whole that a line's end parts.
 
     The text itself shows whether a word has a hyphen; where it does not, the hyphen goes, but for
-    words such as "self-supervised".
+    words such as "self-supervised" and before capitals and digits.
 
-    >>> unbroken(["a trans-", "fer learning", "by self-", "supervision"])
-    ['a transfer', 'learning', 'by self-supervision', '']
+    >>> unbroken(["a trans-", "fer learning", "by self-", "supervision."])
+    ['a transfer', 'learning', 'by self-supervision.', '']
     """
     words = Counter(word.lower() for line in lines for word in _WORD.findall(line))
     whole = list(lines)
     for place in range(len(whole) - 1):
         broken, rest = _BROKEN.search(whole[place]), _FIRST_WORD.match(whole[place + 1])
-        if broken is None or rest is None or not rest[0][0].islower():
+        if broken is None or rest is None:
             continue
-        head, tail = broken[1], rest[0]
-        joined = head + tail if _is_one_word(head, tail, words) else f"{head}-{tail}"
-        whole[place] = whole[place][: broken.start()] + joined
-        whole[place + 1] = whole[place + 1][rest.end() :].lstrip()
-        # What follows a word closely, such as a comma, stays with it.
-        mark = re.match(r"[^\w\s]+(?:\s+|$)", whole[place + 1])
-        if mark is not None:
-            whole[place] += mark[0].rstrip()
-            whole[place + 1] = whole[place + 1][mark.end() :]
+        head, tail = broken[1], rest[1]
+        mark = "" if _is_one_word(head, tail, words) else "-"
+        whole[place] = whole[place][: broken.start()] + head + mark + rest[0].rstrip()
+        whole[place + 1] = whole[place + 1][rest.end() :]
     return whole
 
 
@@ -106,7 +106,7 @@ def _is_one_word(head: str, tail: str, words: Counter[str]) -> bool:
     one, two = words[(head + tail).lower()], words[f"{head}-{tail}".lower()]
     if one != two:
         return one > two
-    return head.lower() not in _KEEP_HYPHEN
+    return tail[0].islower() and head.lower() not in _KEEP_HYPHEN
 
 
 def _sections(lines: Sequence[str]) -> Iterator[tuple[Section, str]]:
@@ -122,15 +122,15 @@ def _sections(lines: Sequence[str]) -> Iterator[tuple[Section, str]]:
         run_in = _RUN_IN.match(paragraph)
         if run_in is not None:
             outline.enter(run_in[1])
-            paragraph = paragraph[run_in.end() :]
-        if is_left_out:
-            continue
-        if _CAPTION.match(paragraph):
-            yield "caption", paragraph
-        elif _TABLE.match(paragraph):
-            yield "table", paragraph
-        else:
-            yield outline.section, paragraph
+        if not is_left_out:
+            text = paragraph[run_in.end() :] if run_in else paragraph
+            yield _float_of(text) or outline.section, text
+
+
+def _float_of(paragraph: str) -> Section | None:
+    if _CAPTION.match(paragraph):
+        return "caption"
+    return "table" if _TABLE.match(paragraph) else None
 
 
 def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[str | None, str]]:
@@ -144,7 +144,7 @@ def _paragraphs(lines: Sequence[str]) -> Iterator[tuple[str | None, str]]:
             gathered = []
             yield line, ""
             continue
-        if line and is_closed and (_CAPTION.match(line) or _TABLE.match(line)):
+        if _OPENS.match(line):
             yield from _joined(gathered)
             gathered = []
         if line:

@@ -49,7 +49,8 @@ def xml_root(body: bytes) -> _Element:
     if root is None:
         raise InputError("no XML in it")
     inner = root.getroottree().docinfo.internalDTD
-    if inner is not None and any(True for _ in inner.iterentities()):
+    # lxml's stubs do not know `iterentities`, which its DTD has since 3.1.
+    if inner is not None and next(inner.iterentities(), None):  # type: ignore[attr-defined]
         raise InputError("XML that declares entities of its own; it is not read")
     return root
 
@@ -113,13 +114,17 @@ def _texts(element: _Element, skip: Skip, blocks: Skip) -> Iterator[str]:
     for child in element:
         called = name(child)
         if called and called not in skip and not is_marked(child, skip):
-            space = " " if called in blocks else ""
-            yield space
-            yield from _texts(child, skip, blocks)
-            yield space
+            yield _inner(child, called, skip, blocks)
         elif not called:
             yield _entity(child)
         yield child.tail or ""
+
+
+def _inner(child: _Element, called: str, skip: Skip, blocks: Skip) -> str:
+    text = text_of(child, skip=skip, blocks=blocks)
+    if called == "math":
+        return "".join(text.split())  # space in MathML has no meaning
+    return f" {text} " if called in blocks else text
 
 
 def is_marked(element: _Element, classes: Iterable[str]) -> bool:

@@ -40,10 +40,15 @@ def read_pdf(
         raise InputError(f"a PDF that is not read within {wall_s:g} s") from e
     if done.returncode != 0:
         raise InputError(_why(done))
-    document = of_pages([page.splitlines() for page in json.loads(done.stdout)])
+    document = of_pages([_lines(page) for page in json.loads(done.stdout)])
     if not document.pieces:
         raise InputError("a PDF without text, such as a scan")
     return document
+
+
+def _lines(page: str) -> list[str]:
+    """A page's lines; PDFium joins the two of a broken word by U+0002 (seen in 5.3, 2026)."""
+    return page.replace("\x02", "-\n").splitlines()
 
 
 def _why(done: subprocess.CompletedProcess[bytes]) -> str:

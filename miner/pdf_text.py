@@ -44,7 +44,7 @@ def _main() -> None:
     body = sys.stdin.buffer.read()
     try:
         pages = _pages(body)
-    except ImportError:
+    except ModuleNotFoundError:
         sys.exit("pypdfium2 is missing")
     except MemoryError:
         sys.exit("it needs more memory than it may have")

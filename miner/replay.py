@@ -483,8 +483,6 @@ class _Handler(BaseHTTPRequestHandler):
 class Server(ThreadingHTTPServer):
     """A server whose clients may be killed."""
 
-    daemon_threads = True
-
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that was killed is no fault of ours; anything else is told."""
         if not isinstance(sys.exception(), ConnectionError):
