@@ -380,7 +380,6 @@ def _fetch_full_text(
     as_json: bool,
 ) -> None:
     """Ask the servers, within (works, works at once)."""
-    import dataclasses
     import os
     from datetime import UTC, datetime
 
@@ -407,7 +406,7 @@ def _fetch_full_text(
         )
         spent = hosts.content_pace.spent
     if as_json:
-        print_json(dataclasses.asdict(fetched) | {"spent_usd": round(spent, 4)})
+        print_json(fetched.as_row() | {"spent_usd": round(spent, 4)})
     found = by_origin(fetched.found) or "none found"
     say(f"{fetched.works} works looked for: {found}; ${spent:.4f} spent")
     if fetched.unreached:

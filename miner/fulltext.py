@@ -89,6 +89,15 @@ class Fetched:
     unreached: int = 0
     why: str | None = None
 
+    def as_row(self) -> dict[str, object]:
+        """The counts by name, for JSON."""
+        return {
+            "works": self.works,
+            "found": dict(self.found),
+            "unreached": self.unreached,
+            "why": self.why,
+        }
+
     def add(self, sought: Sought) -> None:
         """Count one work."""
         self.works += 1

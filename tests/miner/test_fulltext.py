@@ -141,12 +141,13 @@ def test_a_new_link_is_asked_for(tmp_path: Path) -> None:
         shelves.arxiv = {}
         fetched(corpus, url)
         corpus.append(Work, [open_work(1)], name="works_2")
+        shelves.europepmc = {"PMC1": open_work(1)}
         assert fetched(corpus, url).found == {"europepmc": 1}
 
 
 def test_limit_and_origin_narrow_a_run(tmp_path: Path) -> None:
     works = [open_work(number) for number in range(1, 6)]
-    with served(tmp_path, works) as (corpus, url, shelves):
+    with served(tmp_path, works) as (corpus, url, _):
         assert fetched(corpus, url, limit=2, origins=["arxiv"]).found == {"arxiv": 2}
         assert fetched(corpus, url).found == {"europepmc": 3}
     assert {p.origin for p in texts(corpus)["W1"]} == {"arxiv"}
@@ -200,9 +201,11 @@ def test_a_server_that_is_down_is_let_be_and_asked_next_time(tmp_path: Path) -> 
 
 def test_a_refused_key_ends_the_run_and_keeps_what_was_found(tmp_path: Path) -> None:
     works = [open_work(1), open_work(2, links=())]
-    with served(tmp_path, works, faults=["refused"]) as (corpus, url, _):
-        with pytest.raises(RefusedError):
-            fetched(corpus, url, key="sesame", budget=1.0, workers=1)
+    with (
+        served(tmp_path, works, faults=["refused"]) as (corpus, url, _),
+        pytest.raises(RefusedError),
+    ):
+        fetched(corpus, url, key="sesame", budget=1.0, workers=1)
     assert ("W2", "openalex") not in sought(corpus)
     assert len(texts(corpus)["W1"]) == 3
 

@@ -34,11 +34,13 @@ JATS = """<?xml version="1.0"?>
 <article xmlns:xlink="http://www.w3.org/1999/xlink" xmlns:mml="http://www.w3.org/1998/Math/MathML">
 <front><article-meta><article-id pub-id-type="pmc">PMC12</article-id>
 <article-id pub-id-type="doi">10.1/ABC</article-id>
-<title-group><article-title>A <italic>deep</italic> title<xref>*</xref></article-title></title-group>
+<title-group><article-title>A <italic>deep</italic> title<xref>*</xref></article-title>
+</title-group>
 <permissions><license><license-p>See
-<ext-link xlink:href="http://creativecommons.org/licenses/by/4.0/">it</ext-link></license-p></license>
-</permissions><abstract abstract-type="graphical"><p>Picture.</p></abstract>
-<abstract><sec><title>Methods</title><p>We &#x3b1; &alpha;.</p></sec></abstract></article-meta></front>
+<ext-link xlink:href="http://creativecommons.org/licenses/by/4.0/">it</ext-link></license-p>
+</license></permissions><abstract abstract-type="graphical"><p>Picture.</p></abstract>
+<abstract><sec><title>Methods</title><p>We &#x3b1; &alpha;.</p></sec></abstract></article-meta>
+</front>
 <body><p>Opening.</p>
 <sec><title>1. Materials and methods</title>
 <p>We used ImageNet [<xref>1</xref>] at <inline-formula><alternatives><tex-math>\\times</tex-math>
@@ -132,8 +134,8 @@ HTML = """<!DOCTYPE html><html><body><nav class="ltx_TOC">Contents</nav>
 <figure class="ltx_figure"><img alt="x"/><figcaption>Figure 1: A scan.</figcaption></figure>
 </section></section>
 <section class="ltx_bibliography"><p class="ltx_p">[1] Nobody</p></section>
-<section class="ltx_appendix"><h2 class="ltx_title">A Results</h2><p class="ltx_p">App.</p></section>
-</article></body></html>"""
+<section class="ltx_appendix"><h2 class="ltx_title">A Results</h2><p class="ltx_p">App.</p>
+</section></article></body></html>"""
 
 
 def test_arxiv_html_by_section() -> None:
@@ -391,8 +393,8 @@ def test_a_pdf_without_text_is_told() -> None:
 
 def test_a_pdf_that_takes_too_long_is_killed() -> None:
     body = pdf([["word " * 100] * 5000] * 20)
-    with pytest.raises(InputError, match="signal 9|signal 24"):
-        read_pdf(body * 1, cpu_s=1)
+    with pytest.raises(InputError, match=r"signal (9|24)"):
+        read_pdf(body, cpu_s=1)
     started = time.monotonic()
     with pytest.raises(InputError, match="not read within"):
         read_pdf(body, wall_s=0.3)
