@@ -1,7 +1,9 @@
+import itertools
 import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +34,12 @@ def folder(tmp_path: Path, **files: bytes) -> Path:
     return place
 
 
+_SECONDS = itertools.count()
+
+
 def taken(corpus: Corpus, place: Path) -> Taken:
-    return take_folder(corpus, place, clock=lambda: NOW)
+    """Each call is later than the one before."""
+    return take_folder(corpus, place, clock=lambda: NOW + timedelta(seconds=next(_SECONDS)))
 
 
 def origins(corpus: Corpus) -> dict[str, int]:
