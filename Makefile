@@ -16,7 +16,7 @@ $(VENV)/base: pyproject.toml
 
 $(VENV)/dev: $(VENV)/base
 	$(BIN)/pip install --quiet "$(TORCH)"
-	$(BIN)/pip install --quiet -e ".[dashboard,experiments,dev]"
+	$(BIN)/pip install --quiet -e ".[dashboard,fulltext,experiments,dev]"
 	touch $@
 
 demo: $(VENV)/base
@@ -35,6 +35,7 @@ bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/annotator.py
 	$(BIN)/python tests/benchmarks/mining.py
 	$(BIN)/python tests/benchmarks/versions.py
+	$(BIN)/python tests/benchmarks/fulltext.py
 
 clean:
 	rm -rf $(VENV) dist

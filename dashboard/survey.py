@@ -159,7 +159,10 @@ def paper(path: Path, at: str, work_id: str) -> dict[str, Any]:
             db, 'SELECT * FROM passages WHERE work_id = $id ORDER BY section, "order"', one
         )
     texts = [("title", 0, work["title"]), ("abstract", 0, work["abstract"])]
-    texts += [(row["section"], row["order"], row["text"]) for row in full]
+    held = {section for section, _, text in texts if text}
+    texts += [
+        (row["section"], row["order"], row["text"]) for row in full if row["section"] not in held
+    ]
     passages = [
         {"section": section, "order": order, "text": text, "spans": _spans(uses, section, order)}
         for section, order, text in texts

@@ -63,9 +63,9 @@ _USES = """CREATE VIEW uses AS SELECT all_uses.* EXCLUDE (filename)
     FROM all_uses JOIN annotated USING (work_id, run)"""
 _CANDIDATES = """CREATE VIEW candidates AS SELECT all_candidates.* EXCLUDE (filename)
     FROM all_candidates JOIN annotated USING (work_id, run)"""
+# The unit that replaces is a work: a part has all its passages, and its newest part counts.
 _PASSAGES = """CREATE VIEW passages AS SELECT * EXCLUDE (filename) FROM all_passages
-    QUALIFY row_number() OVER (
-        PARTITION BY work_id, section, "order" ORDER BY filename DESC) = 1"""
+    QUALIFY filename = max(filename) OVER (PARTITION BY work_id)"""
 # What the protocol leaves out cannot stand for a paper; what people leave out takes its versions
 # along, or an excluded paper would come back as its own preprint.
 _ELIGIBLE = """CREATE VIEW eligible AS SELECT works.* FROM works ANTI JOIN
@@ -221,7 +221,10 @@ class Corpus:
         return from_table(Use, self.table(f"SELECT * FROM uses ORDER BY {order}"))
 
     def passages(self) -> Iterator[tuple[Work, list[Passage]]]:
-        """Each included work with its passages: title, abstract, then full text in order."""
+        """Each included work with its passages: title, abstract, then full text in order.
+
+        A title or abstract of a full text gives way to the work's own.
+        """
         with self.connect() as db:
             works = db.sql("SELECT * FROM included ORDER BY id").to_arrow_table()
             texts = db.sql('SELECT * FROM passages ORDER BY work_id, section, "order"')
@@ -229,4 +232,6 @@ class Corpus:
             for passage in from_table(Passage, texts.to_arrow_table()):
                 by_work.setdefault(passage.work_id, []).append(passage)
         for work in from_table(Work, works):
-            yield work, [*passages_of(work), *by_work.get(work.id, [])]
+            own = passages_of(work)
+            held = {passage.section for passage in own}
+            yield work, own + [p for p in by_work.get(work.id, []) if p.section not in held]

@@ -1,15 +1,16 @@
-"""`cats plan | mine | abstracts | topics | versions | catalogue resolve | replay`."""
+"""`cats plan | mine | abstracts | fulltext | topics | versions | catalogue resolve | replay`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from data.cli import HERE, AsCsv, AsJson, CorpusDir, catalogue, print_json, print_table, say
-from data.errors import InputError, PartialError
+from data.errors import InputError, NetworkError, PartialError
 
 if TYPE_CHECKING:
     from data.corpus import Corpus
@@ -505,6 +506,143 @@ def resolve(
         f"{done.found} found, {done.unknown} not known to OpenAlex, {done.before} answered before, "
         f"{len(held)} are works of this survey"
     )
+
+
+@app.command()
+def fulltext(
+    corpus: CorpusDir = HERE,
+    folder: Annotated[
+        Path | None,
+        typer.Option("--from", help="Take JATS, TEI, HTML, LaTeX, PDF and text from this folder."),
+    ] = None,
+    origin: Annotated[
+        list[str] | None,
+        typer.Option(help="europepmc, arxiv, openalex or copy; repeat for several; all if none."),
+    ] = None,
+    budget: Annotated[
+        float,
+        typer.Option(min=0, help="US dollars for OpenAlex's texts, $0.01 each; it needs a key."),
+    ] = 0.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Works at most in this run.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask again where nothing was found before.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Works looked for at once.")] = 8,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch the open full text of included works that have none; it stays on this machine."""
+    from data.corpus import Corpus
+    from miner.fulltext import ORIGINS, missing_extra
+
+    lacking = missing_extra()
+    if lacking is not None:
+        raise InputError(f"full text needs {lacking}; pip install 'cats-toolkit[fulltext]'")
+    unknown = [name for name in origin or [] if name not in ORIGINS]
+    if unknown:
+        raise InputError(f"origin {unknown[0]!r} is not one of {', '.join(ORIGINS)}")
+    survey = Corpus(corpus)
+    if folder is not None:
+        _take_folder(survey, folder, as_json=as_json)
+        return
+    if "openalex" in (origin or []) and not budget:
+        raise InputError("OpenAlex's texts cost $0.01 each; say with --budget how much it may be")
+    wanted = [name for name in origin or ORIGINS if name != "openalex" or budget]
+    _fetch_full_text(
+        survey, wanted, budget=budget, limits=(limit, workers), again=again, as_json=as_json
+    )
+
+
+def _fetch_full_text(
+    survey: Corpus,
+    origins: list[str],
+    *,
+    budget: float,
+    limits: tuple[int | None, int],
+    again: bool,
+    as_json: bool,
+) -> None:
+    """Ask the servers, within (works, works at once)."""
+    import os
+    from datetime import UTC, datetime
+
+    from data.settings import settings
+    from miner.fulltext import Fetched, by_origin, fetch_full_text
+    from miner.hosts import Hosts
+
+    outside, (limit, workers) = settings(os.environ), limits
+    with _bar("full text") as told, Hosts(outside, budget=budget) as hosts:
+
+        def progress(fetched: Fetched, total: int) -> None:
+            told(fetched.works, total, f"{fetched.found.total()} found")
+
+        fetched = fetch_full_text(
+            survey,
+            hosts,
+            outside,
+            clock=lambda: datetime.now(UTC),
+            origins=origins,
+            limit=limit,
+            again=again,
+            workers=workers,
+            progress=progress,
+        )
+        spent = hosts.content_pace.spent
+    if as_json:
+        print_json(fetched.as_row() | {"spent_usd": round(spent, 4)})
+    found = by_origin(fetched.found) or "none found"
+    say(f"{fetched.works} works looked for: {found}; ${spent:.4f} spent")
+    if fetched.unreached:
+        raise NetworkError(
+            f"{fetched.unreached} works could not be asked for now ({fetched.why}); the same "
+            "command continues"
+        )
+
+
+def _take_folder(survey: Corpus, folder: Path, *, as_json: bool) -> None:
+    import dataclasses
+    from datetime import UTC, datetime
+
+    from miner.papers_at_hand import take_folder
+
+    with _bar("full text") as told:
+        taken = take_folder(survey, folder, clock=lambda: datetime.now(UTC), progress=told)
+    if as_json:
+        print_json(dataclasses.asdict(taken))
+    say(f"{taken.files} files: text of {taken.works} works taken, {taken.known} taken before")
+    if taken.listed is not None:
+        raise PartialError(
+            f"{taken.rejects} files could not be matched or read; each is here with its reason",
+            path=taken.listed,
+        )
+
+
+@contextmanager
+def _bar(words: str) -> Iterator[Callable[..., None]]:
+    """A progress bar on a terminal; what it yields is told done, total and a note."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn(words),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        task = bar.add_task(words, total=None, note="")
+
+        def told(done: int, total: int, note: str = "") -> None:
+            bar.update(task, completed=done, total=total, note=note)
+
+        yield told
 
 
 @app.command()

@@ -43,6 +43,10 @@ _DOCUMENT_USD = 0.01  # OpenAlex's price of a PDF or TEI, autumn 2026
 _Place = tuple[str, int]  # host and port
 
 
+class RefusedError(InputError):
+    """The server has it and does not give it to us: a key, a plan, or a host that bars programs."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A document as it came.
@@ -91,23 +95,24 @@ class Hosts(Transport):
             settings.arxiv_url,
         )
         self._named = frozenset(_place(urlsplit(server)) for server in servers)
-        self._content = _place(urlsplit(settings.content_url))
         self._paces: dict[str, Pace] = {}
         self._lock = threading.Lock()
         self.content_pace = Pace(
-            _rate(*self._content, self._named), budget, price=_DOCUMENT_USD, sleep=sleep
+            _rate(*_place(urlsplit(settings.content_url)), self._named),
+            budget,
+            price=_DOCUMENT_USD,
+            sleep=sleep,
         )
 
     def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Answer:
         """The document at an address, asked for until it is whole or all tries are used up.
 
-        Args:
-            headers: sent to that host only, not to where it redirects.
+            Args:
+                headers: sent to that host only, not to where it redirects.
 
-        Raises:
-            AbsentError: there is none.
-            NetworkError: it cannot be had now; the same call may succeed later.
-            InputError: it cannot be had at all: refused, too large, or no public address.
+            Raises:
+                AbsentError: there is none.
+        XX be had at all: refused, too large, or no public address.
         """
         return self._persist(lambda: self._follow(url, headers or {}), url=_shown(url))
 
@@ -126,7 +131,7 @@ class Hosts(Transport):
             self._refuse_private(place, is_named=is_trusted and place in self._named, url=url)
             with self._send(url, headers, place) as response:
                 if not response.is_redirect:
-                    _refuse(response, self._pace(place))
+                    _refuse(response, self._pace(place, url))
                     return self._answer(response, url)
                 onward = _onward(url, response.headers["Location"])
             after = _checked(onward)
@@ -148,7 +153,7 @@ class Hosts(Transport):
 
     def _send(self, url: str, headers: Mapping[str, str], place: _Place) -> requests.Response:
         """An answer of any kind, its body not yet read."""
-        pace = self._pace(place)
+        pace = self._pace(place, url)
         pace.wait()
         told: Mapping[str, str] = {}
         try:
@@ -173,9 +178,9 @@ class Hosts(Transport):
             pace.answered(told)
         return response
 
-    def _pace(self, place: _Place) -> Pace:
-        """The pace of all that one site serves."""
-        if place == self._content:
+    def _pace(self, place: _Place, url: str) -> Pace:
+        """The pace of all that one site serves; what OpenAlex sells has its own."""
+        if url.startswith(f"{self._settings.content_url}/"):
             return self.content_pace
         site = next((site for site in _RATES if _is_of(place[0], site)), f"{place[0]}:{place[1]}")
         with self._lock:
@@ -350,4 +355,6 @@ def _refuse(response: requests.Response, pace: Pace) -> None:
         raise PassingError(said, retry_after(response.headers), is_too_fast=True)
     if status >= requests.codes.server_error:
         raise PassingError(said, retry_after(response.headers))
-    raise InputError(f"{said}; the server does not give it to us", url=url)
+    if status in (401, 402, 403):
+        raise RefusedError(f"{said}; the server does not give it to us", url=url)
+    raise InputError(f"{said}, which is no document", url=url)

@@ -501,7 +501,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Requests are kept in the library, not printed."""
 
 
-class _Server(ThreadingHTTPServer):
+class Server(ThreadingHTTPServer):
+    """A server whose clients may be killed."""
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that was killed is no fault of ours; anything else is told."""
         if not isinstance(sys.exception(), ConnectionError):
@@ -535,7 +537,7 @@ def serve(
     library = Library(works, frozenset(faults), merged or {})
     handler = type("Handler", (_Handler,), {"library": library, "counter": itertools.count(1)})
     try:
-        server = _Server(("127.0.0.1", port), handler)
+        server = Server(("127.0.0.1", port), handler)
     except OSError as e:
         raise InputError(f"port {port} cannot be had ({e.strerror}); give another") from e
     thread = threading.Thread(target=server.serve_forever, args=(_POLL_S,), daemon=True)

@@ -54,7 +54,8 @@ for work_id in ids:
         pieces = [heading(known["work"])]
         pieces.append("".join(badge(claim) for claim in known["claims"]))
         for passage in known["passages"]:
-            if passage["section"] != "title" or passage["spans"]:
+            # Of a full text only what names a dataset: a page shows twenty papers.
+            if passage["section"] == "abstract" or passage["spans"]:
                 label = html.escape(passage["section"])
                 text = marked(passage["text"], passage["spans"])
                 pieces.append(f'<span class="faint">{label}</span> {text}')

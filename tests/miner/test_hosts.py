@@ -304,7 +304,7 @@ def test_each_site_has_its_pace() -> None:
                 "a.example",
                 "127.0.0.1",
             ):
-                h._pace((host, 9 if host == "127.0.0.1" else 443)).wait()
+                h._pace((host, 9 if host == "127.0.0.1" else 443), f"https://{host}/").wait()
     # arXiv's two servers share one request in 3 s; the local stand-in waits for nothing.
     assert sorted(round(wait, 1) for wait in waits) == pytest.approx(
         [0.1, 0.2, 1.0, 2.0, 3.0, 6.0, 9.0, 12.0, 15.0], abs=0.2
@@ -324,10 +324,10 @@ def test_a_document_of_openalex_counts_where_the_server_is_silent() -> None:
     with server(send) as url:
         settings = Settings(content_url=url, tries=1)
         with Hosts(settings, budget=0.02) as h:
-            h.get(url)
-            h.get(url)
+            h.get(f"{url}/works/W1.pdf")
+            h.get(f"{url}/works/W2.pdf")
             with pytest.raises(NetworkError, match="budget"):
-                h.get(url)
+                h.get(f"{url}/works/W3.pdf")
             assert h.content_pace.spent == pytest.approx(0.02)
 
 
