@@ -1,16 +1,20 @@
-"""The spaCy pipeline: sentences -> names -> roles -> implied sources, then one answer a paper.
+"""Papers to uses: one scan of many texts, then spaCy's pipeline for the sentences that it picks.
 
-`Annotator.annotate` is the one entry: passages of papers in, uses out.
+Most sentences name nothing and hold no cue, and the scan is all that they cost. The others go
+names -> roles -> implied sources, and a paper gets one answer. `Annotator.annotate` is the one
+entry: passages of papers in, uses out.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +22,8 @@ import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-import annotate.sentences  # noqa: F401  registers the component cats_sentences
 from annotate.implied import implication, says_transfer
-from annotate.matcher import Matcher, Name
+from annotate.matcher import Matcher, Name, Scan
 from annotate.paper import Finding, Sentence, answer
 from annotate.roles import (
     Reading,
@@ -31,16 +34,33 @@ from annotate.roles import (
     speaks_of_others,
     template,
 )
+from annotate.sentences import sentence_starts
 from data.catalogue import DATASETS_CSV, MODELS_CSV, Catalogue, load
 from data.records import Passage, Use
 
-# All custom attributes of a document.
-Doc.set_extension("passage", default=None)  # the Passage that it holds
-Doc.set_extension("context", default="")  # the whole paper's text
-Doc.set_extension("names", default=None)  # list[Name], set by cats_names
+Paper = tuple[str, Sequence[Passage]]
+
+# Every sentence that `answer` or `says_from_scratch` could make something of has one of these, with
+# or without separators; a paper without any and without a name needs no second look.
+CUES = (
+    "pretrain",
+    "transferlearning",
+    "finetun",
+    "selfsupervis",
+    "initialisation",
+    "initialization",
+    "foundationmodel",
+    "scratch",
+    "randominitiali",
+    "randomlyinitiali",
+)
+
+# All custom attributes of a document, which is one sentence that names something.
+Doc.set_extension("named", default=None)  # the _Named that it is read from
 Doc.set_extension("findings", default=None)  # list[Finding], set by cats_roles and cats_implied
 
-_BATCH = 256
+_BATCH = 250_000  # characters that are scanned in one go
+_BATCH_PAPERS = 1000
 _TRAINED_ON = re.compile(r"trained (?:on|with|using) (?:\w+ ){0,4}?DD")
 _GENERAL = frozenset({"natural", "texture", "face", "document", "video", "satellite"})
 
@@ -54,15 +74,96 @@ class Annotation:
     from_scratch: bool
 
 
-class _Names:
-    """Pipeline component `cats_names`: the catalogue's names into `doc._.names`."""
+class _Text:
+    """A paper's whole text; what is asked of it is looked for once, if at all."""
+
+    def __init__(self, passages: Sequence[Passage], matcher: Matcher) -> None:
+        self._passages = passages
+        self._matcher = matcher
+
+    def context_words(self) -> frozenset[str]:
+        return self._context_words
+
+    @cached_property
+    def says_transfer(self) -> bool:
+        return says_transfer(self._text)
+
+    @cached_property
+    def _context_words(self) -> frozenset[str]:
+        return self._matcher.context_words(self._text)
+
+    @cached_property
+    def _text(self) -> str:
+        return "\n".join(passage.text for passage in self._passages)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A sentence with the names in it, by place."""
+
+    sentence: Sentence
+    names: list[Name]
+    paper: _Text
+
+    @property
+    def in_title(self) -> bool:
+        return self.sentence.passage.section == "title"
+
+    def template(self, marks: Iterable[tuple[int, int, str]]) -> str:
+        return template(
+            self.sentence.passage.text, self.sentence.start, self.sentence.end, marks
+        )
+
+    def finding(self, name: Name, dataset: str, reading: Reading, **details: Any) -> Finding:
+        return Finding(
+            dataset=dataset,
+            reading=reading,
+            start=name.start,
+            end=name.end,
+            evidence=self.sentence.text.strip(),
+            passage=self.sentence.passage,
+            **details,
+        )
+
+
+class _Roles:
+    """Pipeline component `cats_roles`: the role of every dataset that a sentence names."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._matcher = Matcher(catalogue)
+        self._datasets = catalogue.datasets
+        self._models = catalogue.models
 
     def __call__(self, doc: Doc) -> Doc:
-        doc._.names = self._matcher.names(doc.text, context=doc._.context or None)
+        named: _Named = doc._.named
+        doc._.findings = [
+            finding
+            for group in grouped(named.names, named.sentence.passage.text)
+            for finding in self._read(named, group)
+        ]
         return doc
+
+    def _read(self, named: _Named, group: Sequence[Name]) -> Iterator[Finding]:
+        rewritten = named.template(_marks(named.names, group, "DD"))
+        readings = read_role(
+            named.sentence.text,
+            rewritten,
+            in_title=named.in_title,
+            is_general=all(self._datasets[name.id].domain in _GENERAL for name in group),
+        )
+        models = [name for name in named.names if name.kind == "model"]
+        if _TRAINED_ON.search(rewritten) and any(
+            group[0].id in self._models[model.id].datasets for model in models
+        ):
+            readings = [_own_set(reading) for reading in readings]
+        for reading in readings:
+            is_source = reading.role == "source"
+            strategy = read_strategy(rewritten) if is_source else None
+            for name in group:
+                nearest = _nearest(models, name) if is_source else None
+                model = nearest.id if nearest else None
+                yield named.finding(
+                    name, name.id, reading, implied=False, model=model, strategy=strategy
+                )
 
 
 class _Implied:
@@ -72,85 +173,30 @@ class _Implied:
         self._models = catalogue.models
 
     def __call__(self, doc: Doc) -> Doc:
-        transfers = says_transfer(doc._.context)
-        in_title = doc._.passage.section == "title"
-        for start, end, names in _sentences(doc):
-            for name in (name for name in names if name.kind == "model"):
-                rewritten = template(doc.text, start, end, _marks(names, {name: "NN"}))
-                found = implication(
-                    self._models[name.id],
-                    rewritten,
-                    in_title=in_title,
-                    transfers=transfers,
-                    is_background=speaks_of_others(doc.text[start:end], rewritten),
-                )
-                if found is None:
-                    continue
-                reading = Reading("source", found.rule, found.score)
-                for dataset in found.datasets:
-                    doc._.findings.append(
-                        Finding(
-                            dataset,
-                            reading,
-                            True,
-                            name.start,
-                            name.end,
-                            doc.text[start:end].strip(),
-                            doc._.passage,
-                            name.id,
-                            self._models[name.id].strategy,
-                        )
-                    )
+        named: _Named = doc._.named
+        for name in (name for name in named.names if name.kind == "model"):
+            doc._.findings.extend(self._read(named, name))
         return doc
 
-
-class _Roles:
-    """Pipeline component `cats_roles`: the role of every named dataset, sentence by sentence."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._datasets = catalogue.datasets
-        self._models = catalogue.models
-
-    def __call__(self, doc: Doc) -> Doc:
-        doc._.findings = [
-            finding
-            for start, end, names in _sentences(doc)
-            for group in grouped(names, doc.text)
-            for finding in self._read(doc, start, end, names, group)
-        ]
-        return doc
-
-    def _read(
-        self, doc: Doc, start: int, end: int, names: Sequence[Name], group: Sequence[Name]
-    ) -> Iterator[Finding]:
-        marked = dict.fromkeys(group[1:], "") | {group[0]: "DD"}
-        rewritten = template(doc.text, start, end, _marks(names, marked, group=group))
-        readings = read_role(
-            doc.text[start:end],
+    def _read(self, named: _Named, name: Name) -> Iterator[Finding]:
+        model = self._models[name.id]
+        if model.kind == "none":
+            return
+        rewritten = named.template(_marks(named.names, [name], "NN"))
+        found = implication(
+            model,
             rewritten,
-            in_title=doc._.passage.section == "title",
-            is_general=all(self._datasets[name.id].domain in _GENERAL for name in group),
+            in_title=named.in_title,
+            transfers=named.paper.says_transfer,
+            is_background=speaks_of_others(named.sentence.text, rewritten),
         )
-        models = [name for name in names if name.kind == "model"]
-        if _TRAINED_ON.search(rewritten) and any(
-            group[0].id in self._models[model.id].datasets for model in models
-        ):
-            readings = [_own_set(reading) for reading in readings]
-        for reading in readings:
-            is_source = reading.role == "source"
-            for name in group:
-                nearest = min(models, key=lambda m: abs(m.start - name.start), default=None)
-                yield Finding(
-                    name.id,
-                    reading,
-                    False,
-                    name.start,
-                    name.end,
-                    doc.text[start:end].strip(),
-                    doc._.passage,
-                    nearest.id if nearest and is_source else None,
-                    read_strategy(rewritten) if is_source else None,
-                )
+        if found is None:
+            return
+        reading = Reading("source", found.rule, found.score)
+        for dataset in found.datasets:
+            yield named.finding(
+                name, dataset, reading, implied=True, model=name.id, strategy=model.strategy
+            )
 
 
 def _own_set(reading: Reading) -> Reading:
@@ -160,32 +206,22 @@ def _own_set(reading: Reading) -> Reading:
     return Reading("source", "the model's own training set", 0.7)
 
 
-def _sentences(doc: Doc) -> Iterator[tuple[int, int, list[Name]]]:
-    """(start, end, names) of each sentence of a document that names something."""
-    for sentence in doc.sents:
-        names = [n for n in doc._.names if sentence.start_char <= n.start < sentence.end_char]
-        if names:
-            end = max(sentence.end_char, names[-1].end)
-            yield sentence.start_char, end, names
+def _nearest(models: Sequence[Name], name: Name) -> Name | None:
+    return min(models, key=lambda model: abs(model.start - name.start), default=None)
 
 
 def _marks(
-    names: Sequence[Name], special: dict[Name, str], *, group: Sequence[Name] = ()
+    names: Sequence[Name], group: Sequence[Name], placeholder: str
 ) -> Iterator[tuple[int, int, str]]:
-    """Placeholders for a sentence's names; a group of datasets is one placeholder."""
+    """Placeholders for a sentence's names; `group` is one, from its first name to its last."""
+    yield group[0].start, group[-1].end, placeholder
+    inside = frozenset(group)
     for name in names:
-        if group and name == group[0]:
-            yield group[0].start, group[-1].end, special[name]
-        elif name not in group:
-            yield name.start, name.end, special.get(name, _PLACEHOLDERS[name.kind])
+        if name not in inside:
+            yield name.start, name.end, _PLACEHOLDERS[name.kind]
 
 
 _PLACEHOLDERS = {"dataset": "XX", "model": "MM"}
-
-
-@Language.factory("cats_names", default_config={"datasets": None, "models": None})
-def _make_names(nlp: Language, name: str, datasets: str | None, models: str | None) -> _Names:
-    return _Names(_catalogue(datasets, models))
 
 
 @Language.factory("cats_roles", default_config={"datasets": None, "models": None})
@@ -216,57 +252,69 @@ class Annotator:
             "datasets": str(datasets) if datasets else None,
             "models": str(models) if models else None,
         }
+        self._matcher = Matcher(_catalogue(**tables), cues=CUES)
         self._nlp = spacy.blank("en")
-        self._nlp.add_pipe("cats_sentences")
-        self._nlp.add_pipe("cats_names", config=tables)
         self._nlp.add_pipe("cats_roles", config=tables)
         self._nlp.add_pipe("cats_implied", config=tables)
         facts = (datasets or DATASETS_CSV).read_bytes() + (models or MODELS_CSV).read_bytes()
         digest = hashlib.sha256(facts).hexdigest()[:8]
         self.version = f"cats-rules@{version('cats-toolkit')}+{digest}"
 
-    def annotate(
-        self, papers: Iterable[tuple[str, Sequence[Passage]]], *, run: str
-    ) -> Iterator[Annotation]:
+    def annotate(self, papers: Iterable[Paper], *, run: str) -> Iterator[Annotation]:
         """The annotation of each paper, in the order given.
 
         Args:
             papers: (work id, its passages); a paper without passages has no uses.
             run: the run that the uses are stored under.
         """
-        batch: list[tuple[str, Sequence[Passage]]] = []
-        for paper in papers:
-            batch.append(paper)
-            if len(batch) == _BATCH:
-                yield from self._annotate_batch(batch, run)
-                batch = []
-        yield from self._annotate_batch(batch, run)
+        for batch in _batches(papers):
+            yield from self._annotate_batch(batch, run)
 
-    def _annotate_batch(
-        self, batch: Sequence[tuple[str, Sequence[Passage]]], run: str
-    ) -> Iterator[Annotation]:
-        docs = iter(self._nlp.pipe(self._docs(batch)))
-        for work_id, passages in batch:
-            read = [next(docs) for _ in passages]
-            findings = [finding for doc in read for finding in doc._.findings]
-            sentences = [
-                Sentence(doc._.passage, sentence.start_char, sentence.end_char)
-                for doc in read
-                for sentence in doc.sents
-            ]
+    def _annotate_batch(self, batch: Sequence[Paper], run: str) -> Iterator[Annotation]:
+        texts = [passage.text for _, passages in batch for passage in passages]
+        scans = iter(self._matcher.scan(texts))
+        read = [self._sentences(passages, [next(scans) for _ in passages]) for _, passages in batch]
+        docs = self._nlp.pipe(self._docs(named for each, _ in read for named in each))
+        for (work_id, _), (named, sentences) in zip(batch, read, strict=True):
+            findings = [finding for _ in named for finding in next(docs)._.findings]
             yield Annotation(
                 work_id,
                 tuple(self._use(work_id, run, each) for each in answer(findings, sentences)),
                 any(says_from_scratch(sentence.text) for sentence in sentences),
             )
 
-    def _docs(self, batch: Sequence[tuple[str, Sequence[Passage]]]) -> Iterator[Doc]:
-        for _, passages in batch:
-            context = "\n".join(passage.text for passage in passages)
-            for passage in passages:
-                doc = self._nlp.make_doc(passage.text)
-                doc._.passage, doc._.context = passage, context
-                yield doc
+    def _sentences(
+        self, passages: Sequence[Passage], scans: Sequence[Scan]
+    ) -> tuple[list[_Named], list[Sentence]]:
+        """The paper's sentences that name something, and its title's and those with a cue."""
+        named: list[_Named] = []
+        others: list[Sentence] = []
+        if not any(scan.candidates or scan.cues for scan in scans):
+            return named, others
+        paper = _Text(passages, self._matcher)
+        for passage, scan in zip(passages, scans, strict=True):
+            if not (scan.candidates or scan.cues or passage.section == "title"):
+                continue
+            starts = sentence_starts(passage.text)
+            names = self._matcher.settled(passage.text, scan, paper.context_words)
+            for number, inside in groupby(names, lambda name: bisect(starts, name.start) - 1):
+                inside = list(inside)
+                sentence = _sentence(passage, starts, number)
+                end = max(sentence.end, inside[-1].end)
+                named.append(_Named(replace(sentence, end=end), inside, paper))
+            cued = {bisect(starts, place) - 1 for place in scan.cues}
+            in_title = passage.section == "title"
+            others += [
+                _sentence(passage, starts, number)
+                for number in (range(len(starts)) if in_title else sorted(cued))
+            ]
+        return named, others
+
+    def _docs(self, sentences: Iterable[_Named]) -> Iterator[Doc]:
+        for named in sentences:
+            doc = self._nlp.make_doc(named.sentence.text)
+            doc._.named = named
+            yield doc
 
     def _use(self, work_id: str, run: str, finding: Finding) -> Use:
         return Use(
@@ -286,3 +334,23 @@ class Annotator:
             score=finding.reading.score,
             annotator=self.version,
         )
+
+
+def _batches(papers: Iterable[Paper]) -> Iterator[list[Paper]]:
+    batch: list[Paper] = []
+    size = 0
+    for paper in papers:
+        batch.append(paper)
+        size += sum(len(passage.text) for passage in paper[1])
+        if size >= _BATCH or len(batch) == _BATCH_PAPERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+def _sentence(passage: Passage, starts: Sequence[int], number: int) -> Sentence:
+    """Sentence `number` of a passage, without the space behind it."""
+    start = starts[number]
+    end = starts[number + 1] if number + 1 < len(starts) else len(passage.text)
+    return Sentence(passage, start, start + len(passage.text[start:end].rstrip()))
