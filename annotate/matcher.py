@@ -98,11 +98,11 @@ class Scan:
 
     Args:
         candidates: what is spelled like a name; they may overlap, homonyms are not settled.
-        cues: where cue words begin.
+        cues: where each cue word begins, and which it is.
     """
 
     candidates: dict[Name, _Alias] = field(default_factory=dict)
-    cues: list[int] = field(default_factory=list)
+    cues: list[tuple[int, str]] = field(default_factory=list)
 
 
 class Matcher:
@@ -117,8 +117,8 @@ class Matcher:
             *(("dataset", dataset) for dataset in catalogue.datasets.values()),
             *(("model", model) for model in catalogue.models.values()),
         ]
-        cues = list(cues)
-        spellings = {key(name) for _, entry in entries for name in entry.names} | set(cues)
+        self._cues = sorted(cues)
+        spellings = {key(name) for _, entry in entries for name in entry.names} | set(self._cues)
         self._alphabet = Alphabet(spellings)
         aliases: dict[bytes, list[_Alias]] = {}
         for kind, entry in entries:
@@ -129,7 +129,7 @@ class Matcher:
                     aliases.setdefault(self._alphabet.spelled(key(name)), []).append(alias)
         self._aliases = list(aliases.values())
         self._scan = BytesAhoCorasick(
-            [*aliases, *map(self._alphabet.spelled, cues)], implementation=Implementation.DFA
+            [*aliases, *map(self._alphabet.spelled, self._cues)], implementation=Implementation.DFA
         )
         self._context = Words({word for _, entry in entries for word in entry.context})
 
@@ -152,7 +152,7 @@ class Matcher:
             first = int(read.starts[number])
             place = int(read.places[start]) - first
             if index >= len(self._aliases):
-                scans[number].cues.append(place)
+                scans[number].cues.append((place, self._cues[index - len(self._aliases)]))
                 continue
             places = (read.places[start:end] - first).tolist()
             found = scans[number].candidates

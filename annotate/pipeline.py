@@ -11,7 +11,7 @@ import hashlib
 import re
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from importlib.metadata import version
 from itertools import groupby
@@ -40,24 +40,24 @@ from data.records import Passage, Use
 
 Paper = tuple[str, Sequence[Passage]]
 
-# Every sentence that `answer` or `says_from_scratch` could make something of has one of these, with
-# or without separators; a paper without any and without a name needs no second look.
-CUES = (
-    "pretrain",
-    "transferlearning",
-    "finetun",
-    "selfsupervis",
-    "initialisation",
-    "initialization",
-    "foundationmodel",
-    "scratch",
-    "randominitiali",
-    "randomlyinitiali",
+# Words, with or without separators, of which every sentence has one that ...
+READY_CUES = frozenset({"pretrain", "foundationmodel"})  # `answer` could find ready-made weights in
+STUDY_CUES = frozenset(  # `answer` could find a study of transfer in, which asks for a name as well
+    {"transferlearning", "finetun", "selfsupervis", "initialisation", "initialization"}
+)
+SCRATCH_CUES = frozenset(  # `says_from_scratch` could agree to
+    {
+        "scratch",
+        "randominitiali",
+        "randomlyinitiali",
+        "withoutpretrain",
+        "withoutanypretrain",
+    }
 )
 
-# All custom attributes of a document, which is one sentence that names something.
-Doc.set_extension("named", default=None)  # the _Named that it is read from
-Doc.set_extension("findings", default=None)  # list[Finding], set by cats_roles and cats_implied
+# The one custom attribute of a document, which is a sentence that names something: its _Named,
+# whose findings cats_roles and cats_implied add to.
+Doc.set_extension("named", default=None)
 
 _BATCH = 250_000  # characters that are scanned in one go
 _BATCH_PAPERS = 1000
@@ -99,11 +99,12 @@ class _Text:
 
 @dataclass(frozen=True, slots=True)
 class _Named:
-    """A sentence with the names in it, by place."""
+    """A sentence with the names in it, by place, and what the pipeline finds of them."""
 
     sentence: Sentence
     names: list[Name]
     paper: _Text
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def in_title(self) -> bool:
@@ -126,6 +127,52 @@ class _Named:
         )
 
 
+class _Cut:
+    """A passage cut into its sentences, each without the space behind it."""
+
+    def __init__(self, passage: Passage) -> None:
+        self.passage = passage
+        self._starts = sentence_starts(passage.text)
+
+    def all(self) -> list[Sentence]:
+        return [self._sentence(number) for number in range(len(self._starts))]
+
+    def at(self, places: Iterable[int]) -> list[Sentence]:
+        """Those with one of these places."""
+        return [self._sentence(number) for number in sorted({self._number(p) for p in places})]
+
+    def named(self, names: Sequence[Name], paper: _Text) -> Iterator[_Named]:
+        """Those with one of these names; a name that runs across their end is theirs."""
+        for number, group in groupby(names, lambda name: self._number(name.start)):
+            sentence, inside = self._sentence(number), list(group)
+            whole = replace(sentence, end=max(sentence.end, inside[-1].end))
+            yield _Named(whole, inside, paper)
+
+    def _number(self, place: int) -> int:
+        return bisect(self._starts, place) - 1
+
+    def _sentence(self, number: int) -> Sentence:
+        text = self.passage.text
+        start, *rest = self._starts[number : number + 2]
+        end = rest[0] if rest else len(text)
+        return Sentence(self.passage, start, start + len(text[start:end].rstrip()))
+
+
+@dataclass(slots=True)
+class _Picked:
+    """A paper's sentences that are worth more than the scan.
+
+    Args:
+        named: those that name something.
+        telling: its title, and those with a word that `answer` heeds.
+        scratch: those with a word of training from scratch.
+    """
+
+    named: list[_Named] = field(default_factory=list)
+    telling: list[Sentence] = field(default_factory=list)
+    scratch: list[Sentence] = field(default_factory=list)
+
+
 class _Roles:
     """Pipeline component `cats_roles`: the role of every dataset that a sentence names."""
 
@@ -135,11 +182,8 @@ class _Roles:
 
     def __call__(self, doc: Doc) -> Doc:
         named: _Named = doc._.named
-        doc._.findings = [
-            finding
-            for group in grouped(named.names, named.sentence.passage.text)
-            for finding in self._read(named, group)
-        ]
+        for group in grouped(named.names, named.sentence.passage.text):
+            named.findings.extend(self._read(named, group))
         return doc
 
     def _read(self, named: _Named, group: Sequence[Name]) -> Iterator[Finding]:
@@ -175,7 +219,7 @@ class _Implied:
     def __call__(self, doc: Doc) -> Doc:
         named: _Named = doc._.named
         for name in (name for name in named.names if name.kind == "model"):
-            doc._.findings.extend(self._read(named, name))
+            named.findings.extend(self._read(named, name))
         return doc
 
     def _read(self, named: _Named, name: Name) -> Iterator[Finding]:
@@ -252,7 +296,7 @@ class Annotator:
             "datasets": str(datasets) if datasets else None,
             "models": str(models) if models else None,
         }
-        self._matcher = Matcher(_catalogue(**tables), cues=CUES)
+        self._matcher = Matcher(_catalogue(**tables), cues=READY_CUES | STUDY_CUES | SCRATCH_CUES)
         self._nlp = spacy.blank("en")
         self._nlp.add_pipe("cats_roles", config=tables)
         self._nlp.add_pipe("cats_implied", config=tables)
@@ -273,42 +317,39 @@ class Annotator:
     def _annotate_batch(self, batch: Sequence[Paper], run: str) -> Iterator[Annotation]:
         texts = [passage.text for _, passages in batch for passage in passages]
         scans = iter(self._matcher.scan(texts))
-        read = [self._sentences(passages, [next(scans) for _ in passages]) for _, passages in batch]
-        docs = self._nlp.pipe(self._docs(named for each, _ in read for named in each))
-        for (work_id, _), (named, sentences) in zip(batch, read, strict=True):
-            findings = [finding for _ in named for finding in next(docs)._.findings]
+        read = [self._picked(passages, [next(scans) for _ in passages]) for _, passages in batch]
+        for _ in self._nlp.pipe(self._docs(named for picked in read for named in picked.named)):
+            pass
+        for (work_id, _), picked in zip(batch, read, strict=True):
+            findings = [finding for named in picked.named for finding in named.findings]
             yield Annotation(
                 work_id,
-                tuple(self._use(work_id, run, each) for each in answer(findings, sentences)),
-                any(says_from_scratch(sentence.text) for sentence in sentences),
+                tuple(self._use(work_id, run, each) for each in answer(findings, picked.telling)),
+                any(says_from_scratch(sentence.text) for sentence in picked.scratch),
             )
 
-    def _sentences(
-        self, passages: Sequence[Passage], scans: Sequence[Scan]
-    ) -> tuple[list[_Named], list[Sentence]]:
-        """The paper's sentences that name something, and its title's and those with a cue."""
-        named: list[_Named] = []
-        others: list[Sentence] = []
+    def _picked(self, passages: Sequence[Passage], scans: Sequence[Scan]) -> _Picked:
+        picked = _Picked()
         if not any(scan.candidates or scan.cues for scan in scans):
-            return named, others
+            return picked
         paper = _Text(passages, self._matcher)
-        for passage, scan in zip(passages, scans, strict=True):
-            if not (scan.candidates or scan.cues or passage.section == "title"):
+        names = [
+            self._matcher.settled(passage.text, scan, paper.context_words)
+            for passage, scan in zip(passages, scans, strict=True)
+        ]
+        heeded = READY_CUES | STUDY_CUES if any(names) else READY_CUES
+        asks_title = any(names) or any(cue in heeded for scan in scans for _, cue in scan.cues)
+        for passage, scan, inside in zip(passages, scans, names, strict=True):
+            in_title = asks_title and passage.section == "title"
+            if not (in_title or inside or scan.cues):
                 continue
-            starts = sentence_starts(passage.text)
-            names = self._matcher.settled(passage.text, scan, paper.context_words)
-            for number, inside in groupby(names, lambda name: bisect(starts, name.start) - 1):
-                inside = list(inside)
-                sentence = _sentence(passage, starts, number)
-                end = max(sentence.end, inside[-1].end)
-                named.append(_Named(replace(sentence, end=end), inside, paper))
-            cued = {bisect(starts, place) - 1 for place in scan.cues}
-            in_title = passage.section == "title"
-            others += [
-                _sentence(passage, starts, number)
-                for number in (range(len(starts)) if in_title else sorted(cued))
-            ]
-        return named, others
+            cut = _Cut(passage)
+            picked.named += cut.named(inside, paper)
+            picked.scratch += cut.at(place for place, cue in scan.cues if cue in SCRATCH_CUES)
+            picked.telling += (
+                cut.all() if in_title else cut.at(p for p, cue in scan.cues if cue in heeded)
+            )
+        return picked
 
     def _docs(self, sentences: Iterable[_Named]) -> Iterator[Doc]:
         for named in sentences:
@@ -348,9 +389,3 @@ def _batches(papers: Iterable[Paper]) -> Iterator[list[Paper]]:
     if batch:
         yield batch
 
-
-def _sentence(passage: Passage, starts: Sequence[int], number: int) -> Sentence:
-    """Sentence `number` of a passage, without the space behind it."""
-    start = starts[number]
-    end = starts[number + 1] if number + 1 < len(starts) else len(passage.text)
-    return Sentence(passage, start, start + len(passage.text[start:end].rstrip()))

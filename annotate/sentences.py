@@ -14,6 +14,7 @@ _ABBREVIATION = re.compile(
     r"|inc|st|ca|w\.r\.t|[a-z])|\b[A-Z])$",
     re.IGNORECASE,
 )
+_ABBREVIATED = 6  # letters of the longest of these
 # The longest sentence of 1,300 abstracts has 1,378 characters. What is longer is a table or worse,
 # and the rules, which look across a sentence, must not look across a book.
 _LONGEST = 2000
@@ -23,12 +24,18 @@ def sentence_starts(text: str) -> list[int]:
     """Where each sentence of `text` begins, the first at 0; none is longer than 2,000 characters."""
     starts = [0]
     for end in _END.finditer(text):
-        if _ABBREVIATION.search(text[max(0, end.start() - 8) : end.start()]) is None:
+        if not _is_abbreviation(text[max(0, end.start() - 8) : end.start()]):
             starts.append(end.end())
     if all(end - start <= _LONGEST for start, end in pairwise([*starts, len(text)])):
         return starts
     ends = [*starts[1:], len(text)]
     return [cut for start, end in zip(starts, ends, strict=True) for cut in _cuts(text, start, end)]
+
+
+def _is_abbreviation(before: str) -> bool:
+    if before[-_ABBREVIATED - 1 :].isalpha() and len(before) > _ABBREVIATED:
+        return False  # a longer word
+    return _ABBREVIATION.search(before) is not None
 
 
 def _cuts(text: str, start: int, end: int) -> Iterator[int]:
