@@ -76,14 +76,14 @@ class Alphabet:
         """The letters of the texts, in their order."""
         text = "\n".join(["", *texts, ""])
         codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-        spelled = self._folded[codes]
+        spelled = self._folded.take(codes)
         unmet = codes[spelled == _UNMET]
         if unmet.size:
             self._learn(np.unique(unmet).tolist())
-            spelled = self._folded[codes]
+            spelled = self._folded.take(codes)
         starts = np.cumsum([1, *(len(each) + 1 for each in texts)])
         spelled[starts - 1] = _OTHER
-        places = np.flatnonzero(spelled)
+        places = (spelled != _DROPPED).nonzero()[0]
         letters = spelled[places]
         read = Letters(text, starts[:-1], letters.tobytes(), places, codes)
         return self._expanded(read) if (letters == _SEVERAL).any() else read

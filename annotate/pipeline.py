@@ -11,7 +11,7 @@ import hashlib
 import re
 from bisect import bisect
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version
 from itertools import groupby
@@ -59,7 +59,7 @@ SCRATCH_CUES = frozenset(  # `says_from_scratch` could agree to
 # whose findings cats_roles and cats_implied add to.
 Doc.set_extension("named", default=None)
 
-_BATCH = 250_000  # characters that are scanned in one go
+_BATCH = 100_000  # characters that are scanned in one go: they fit a processor's cache
 _BATCH_PAPERS = 1000
 _TRAINED_ON = re.compile(r"trained (?:on|with|using) (?:\w+ ){0,4}?DD")
 _GENERAL = frozenset({"natural", "texture", "face", "document", "video", "satellite"})
@@ -135,27 +135,30 @@ class _Cut:
         self._starts = sentence_starts(passage.text)
 
     def all(self) -> list[Sentence]:
-        return [self._sentence(number) for number in range(len(self._starts))]
+        numbers = range(len(self._starts))
+        return [Sentence(self.passage, *self._span(number)) for number in numbers]
 
     def at(self, places: Iterable[int]) -> list[Sentence]:
         """Those with one of these places."""
-        return [self._sentence(number) for number in sorted({self._number(p) for p in places})]
+        numbers = sorted({self._number(place) for place in places})
+        return [Sentence(self.passage, *self._span(number)) for number in numbers]
 
     def named(self, names: Sequence[Name], paper: _Text) -> Iterator[_Named]:
         """Those with one of these names; a name that runs across their end is theirs."""
         for number, group in groupby(names, lambda name: self._number(name.start)):
-            sentence, inside = self._sentence(number), list(group)
-            whole = replace(sentence, end=max(sentence.end, inside[-1].end))
-            yield _Named(whole, inside, paper)
+            start, end = self._span(number)
+            inside = list(group)
+            sentence = Sentence(self.passage, start, max(end, inside[-1].end))
+            yield _Named(sentence, inside, paper)
 
     def _number(self, place: int) -> int:
         return bisect(self._starts, place) - 1
 
-    def _sentence(self, number: int) -> Sentence:
+    def _span(self, number: int) -> tuple[int, int]:
         text = self.passage.text
-        start, *rest = self._starts[number : number + 2]
-        end = rest[0] if rest else len(text)
-        return Sentence(self.passage, start, start + len(text[start:end].rstrip()))
+        start, *following = self._starts[number : number + 2]
+        end = following[0] if following else len(text)
+        return start, start + len(text[start:end].rstrip())
 
 
 @dataclass(slots=True)
@@ -335,6 +338,8 @@ class Annotator:
         paper = _Text(passages, self._matcher)
         names = [
             self._matcher.settled(passage.text, scan, paper.context_words)
+            if scan.candidates
+            else []
             for passage, scan in zip(passages, scans, strict=True)
         ]
         heeded = READY_CUES | STUDY_CUES if any(names) else READY_CUES

@@ -26,10 +26,9 @@ def sentence_starts(text: str) -> list[int]:
     for end in _END.finditer(text):
         if not _is_abbreviation(text[max(0, end.start() - 8) : end.start()]):
             starts.append(end.end())
-    if all(end - start <= _LONGEST for start, end in pairwise([*starts, len(text)])):
+    if len(text) <= _LONGEST:
         return starts
-    ends = [*starts[1:], len(text)]
-    return [cut for start, end in zip(starts, ends, strict=True) for cut in _cuts(text, start, end)]
+    return [cut for pair in pairwise([*starts, len(text)]) for cut in _cuts(text, *pair)]
 
 
 def _is_abbreviation(before: str) -> bool:
