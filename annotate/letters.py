@@ -98,12 +98,13 @@ class Alphabet:
             spelled = self.spelled(folded(char))
             if len(spelled) > 1:
                 self._several[code] = spelled
-            self._folded[code] = (
-                _SEVERAL if len(spelled) > 1 else spelled[0] if spelled else _DROPPED
-            )
             begins_tail = char in "svV" or char.isdecimal()
             self._marks[code] = (IN_WORD if char.isalnum() or char == "_" else 0) | (
                 GOES_ON if char.isalnum() and not begins_tail else 0
+            )
+            # Last, since by it other threads see that the character is known.
+            self._folded[code] = (
+                _SEVERAL if len(spelled) > 1 else spelled[0] if spelled else _DROPPED
             )
 
     def _expanded(self, read: Letters) -> Letters:

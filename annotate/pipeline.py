@@ -36,6 +36,7 @@ from annotate.roles import (
 )
 from annotate.sentences import sentence_starts
 from data.catalogue import DATASETS_CSV, MODELS_CSV, Catalogue, load
+from data.errors import InputError
 from data.records import Passage, Use
 
 Paper = tuple[str, Sequence[Passage]]
@@ -286,6 +287,17 @@ def _catalogue(datasets: str | None, models: str | None) -> Catalogue:
     return load(Path(datasets) if datasets else None, Path(models) if models else None)
 
 
+@cache
+def _same_annotator(datasets: Path | None, models: Path | None, version: str) -> Annotator:
+    annotator = Annotator(datasets, models)
+    if annotator.version != version:
+        raise InputError(
+            f"a worker has {annotator.version}, but {version} is asked for; install the same "
+            "version of cats-toolkit, and the same tables, on all machines"
+        )
+    return annotator
+
+
 class Annotator:
     """Finds dataset uses in passages; building it loads the catalogue once.
 
@@ -306,6 +318,11 @@ class Annotator:
         facts = (datasets or DATASETS_CSV).read_bytes() + (models or MODELS_CSV).read_bytes()
         digest = hashlib.sha256(facts).hexdigest()[:8]
         self.version = f"cats-rules@{version('cats-toolkit')}+{digest}"
+        self._tables = datasets, models
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process builds its own, once, from the same tables."""
+        return _same_annotator, (*self._tables, self.version)
 
     def annotate(self, papers: Iterable[Paper], *, run: str) -> Iterator[Annotation]:
         """The annotation of each paper, in the order given.

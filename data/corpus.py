@@ -44,6 +44,8 @@ _FOLDERS: Mapping[type[Record], str] = {
     Result: "results",
 }
 _PARTIAL = ".partial-"
+_WORKS_AT_ONCE = 20_000  # works whose abstracts are in memory together, 2 kB each
+_TEXTS_AT_ONCE = 200  # works whose full texts are, 100 kB each
 
 # A reader keeps a work's newest fetch; of two equal ones, the part that sorts last.
 _WORKS = """CREATE VIEW works AS SELECT * EXCLUDE (filename) FROM all_works
@@ -202,13 +204,42 @@ class Corpus:
         order = 'work_id, section, "order", start, role, dataset'
         return from_table(Use, self.table(f"SELECT * FROM uses ORDER BY {order}"))
 
-    def passages(self) -> Iterator[tuple[Work, list[Passage]]]:
-        """Each included work with its passages: title, abstract, then full text in order."""
+    def passages(self) -> Iterator[tuple[str, list[Passage]]]:
+        """Each included work's id and passages: title, abstract, then full text in order.
+
+        By work id, and read by ranges of ids, so that memory does not grow with the survey.
+        """
+        columns = "id, title, abstract, fetched_at"
         with self.connect() as db:
-            works = db.sql("SELECT * FROM included ORDER BY id").to_arrow_table()
-            texts = db.sql('SELECT * FROM passages ORDER BY work_id, section, "order"')
-            by_work: dict[str, list[Passage]] = {}
-            for passage in from_table(Passage, texts.to_arrow_table()):
-                by_work.setdefault(passage.work_id, []).append(passage)
-        for work in from_table(Work, works):
-            yield work, [*passages_of(work), *by_work.get(work.id, [])]
+            ids = db.sql("SELECT id FROM included ORDER BY id").to_arrow_table()["id"]
+            for first in range(0, len(ids), _WORKS_AT_ONCE):
+                last = min(first + _WORKS_AT_ONCE, len(ids)) - 1
+                span = ids[first].as_py(), ids[last].as_py()
+                table = _between(db, "included", "id", *span, columns)
+                for batch in table.to_batches(_TEXTS_AT_ONCE):
+                    works = [Work(**row) for row in batch.to_pylist()]
+                    yield from self._with_full_texts(db, works)
+
+    def _with_full_texts(
+        self, db: duckdb.DuckDBPyConnection, works: list[Work]
+    ) -> Iterator[tuple[str, list[Passage]]]:
+        texts: dict[str, list[Passage]] = {}
+        if any((self.path / _FOLDERS[Passage]).glob("[!.]*.parquet")):
+            order = 'work_id, section, "order"'
+            found = _between(db, "passages", order, works[0].id, works[-1].id)
+            for passage in from_table(Passage, found):
+                texts.setdefault(passage.work_id, []).append(passage)
+        for work in works:
+            yield work.id, [*passages_of(work), *texts.get(work.id, [])]
+
+
+def _between(
+    db: duckdb.DuckDBPyConnection, view: str, order: str, first: str, last: str, columns: str = "*"
+) -> pa.Table:
+    """The rows of a view from one work's to another's; `order` begins with the work's id.
+
+    A range, since DuckDB passes over the parts that hold none of it.
+    """
+    name = order.split(",")[0]
+    asked = f"SELECT {columns} FROM {view} WHERE {name} BETWEEN ? AND ? ORDER BY {order}"
+    return db.sql(asked, params=[first, last]).to_arrow_table()

@@ -16,7 +16,7 @@ from data.protocol import Protocol
 from miner.openalex import PER_PAGE, Query, queries, topics_only
 from miner.pages import Pages
 from miner.parts import Mined, Part, Taken, done
-from miner.readers import cores, reading_pool
+from data.readers import cores, reading_pool
 from miner.slices import Slice, slice_size, slices
 
 WORKERS = 8

@@ -77,7 +77,7 @@ def test_what_screening_left_out_is_not_in_the_survey(tmp_path: Path) -> None:
     corpus = survey(tmp_path, [work("W1"), work("W2")])
     with corpus.journal() as journal:
         journal.screen("protocol", [("W1", False, "year 1999"), ("W2", True, "")], now=NOW)
-    assert [found.id for found, _ in corpus.passages()] == ["W2"]
+    assert [work_id for work_id, _ in corpus.passages()] == ["W2"]
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
