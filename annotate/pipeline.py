@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 import re
 from bisect import bisect
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import spacy
 from spacy.language import Language
@@ -40,6 +41,7 @@ from data.errors import InputError
 from data.records import Passage, Use
 
 Paper = tuple[str, Sequence[Passage]]
+T = TypeVar("T")
 
 # Words, with or without separators, of which every sentence has one that ...
 READY_CUES = frozenset({"pretrain", "foundationmodel"})  # `answer` could find ready-made weights in
@@ -62,6 +64,7 @@ Doc.set_extension("named", default=None)
 
 _BATCH = 100_000  # characters that are scanned in one go: they fit a processor's cache
 _BATCH_PAPERS = 1000
+_READINGS = 8  # of one name in one sentence
 _TRAINED_ON = re.compile(r"trained (?:on|with|using) (?:\w+ ){0,4}?DD")
 _GENERAL = frozenset({"natural", "texture", "face", "document", "video", "satellite"})
 
@@ -186,7 +189,8 @@ class _Roles:
 
     def __call__(self, doc: Doc) -> Doc:
         named: _Named = doc._.named
-        for group in grouped(named.names, named.sentence.passage.text):
+        groups = grouped(named.names, named.sentence.passage.text)
+        for group in _few(groups, lambda group: tuple(name.id for name in group)):
             named.findings.extend(self._read(named, group))
         return doc
 
@@ -222,7 +226,8 @@ class _Implied:
 
     def __call__(self, doc: Doc) -> Doc:
         named: _Named = doc._.named
-        for name in (name for name in named.names if name.kind == "model"):
+        models = [name for name in named.names if name.kind == "model"]
+        for name in _few(models, lambda name: name.id):
             named.findings.extend(self._read(named, name))
         return doc
 
@@ -245,6 +250,15 @@ class _Implied:
             yield named.finding(
                 name, dataset, reading, implied=True, model=name.id, strategy=model.strategy
             )
+
+
+def _few(values: Iterable[T], what: Callable[[T], Hashable]) -> Iterator[T]:
+    """Those that are not the same thing over and over, as in a table without stops."""
+    seen: Counter[Hashable] = Counter()
+    for value in values:
+        seen[what(value)] += 1
+        if seen[what(value)] <= _READINGS:
+            yield value
 
 
 def _own_set(reading: Reading) -> Reading:

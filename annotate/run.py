@@ -87,6 +87,19 @@ def annotate_survey(
     return n_works, n_uses
 
 
+def annotated(
+    papers: Iterable[Paper], annotator: Annotator, *, run: str, engine: Engine = HERE
+) -> Iterator[Annotation]:
+    """The annotation of each paper, in the order given, whatever the engine."""
+    early: dict[int, _Done] = {}
+    following = 0
+    for part in engine.mapped(partial(_annotated, annotator=annotator, run=run), _parts(papers, {})):
+        early[part.number] = part
+        while following in early:
+            yield from early.pop(following).annotations
+            following += 1
+
+
 def _parts(papers: Iterable[Paper], done: Mapping[str, str]) -> Iterator[_Part]:
     """Parts of the papers whose text is not done yet."""
     part, size = _Part(0, [], []), 0
