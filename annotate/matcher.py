@@ -21,8 +21,9 @@ from data.catalogue import Catalogue, Dataset, Model, key
 
 NameKind = Literal["dataset", "model"]
 
-# What may stand between the parts of a name where the catalogue writes none or another one.
-_GAP = re.compile(r"[\s\-\u2010-\u2015\u2212_/'\u2019]{1,3}")
+# What may stand between the parts of a name where the catalogue writes none or another one; the
+# invisible ones are soft hyphens and the like, which text taken from a PDF has.
+_GAP = re.compile(r"[\s\-\u00ad\u200b\u2010-\u2015\u2060\u2212_/'\u2019]{1,3}")
 _PLURAL = re.compile(r"(?:['\u2019]?s|['\u2019])(?!\w)")
 # "BraTS 2021", "BraTS'18", "ISIC2018", "OpenImagesV4"; editions are one dataset (codebook).
 _EDITION = re.compile(

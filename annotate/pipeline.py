@@ -115,9 +115,7 @@ class _Named:
         return self.sentence.passage.section == "title"
 
     def template(self, marks: Iterable[tuple[int, int, str]]) -> str:
-        return template(
-            self.sentence.passage.text, self.sentence.start, self.sentence.end, marks
-        )
+        return template(self.sentence.passage.text, self.sentence.start, self.sentence.end, marks)
 
     def finding(self, name: Name, dataset: str, reading: Reading, **details: Any) -> Finding:
         return Finding(
@@ -424,4 +422,3 @@ def _batches(papers: Iterable[Paper]) -> Iterator[list[Paper]]:
             batch, size = [], 0
     if batch:
         yield batch
-

@@ -93,7 +93,9 @@ def annotated(
     """The annotation of each paper, in the order given, whatever the engine."""
     early: dict[int, _Done] = {}
     following = 0
-    for part in engine.mapped(partial(_annotated, annotator=annotator, run=run), _parts(papers, {})):
+    for part in engine.mapped(
+        partial(_annotated, annotator=annotator, run=run), _parts(papers, {})
+    ):
         early[part.number] = part
         while following in early:
             yield from early.pop(following).annotations
