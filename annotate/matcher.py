@@ -181,7 +181,8 @@ class Matcher:
         )
         kept = is_apart | (index >= len(self._aliases))
         number = np.searchsorted(read.starts, first[kept], side="right") - 1
-        return np.column_stack([hits[kept], number]).tolist()
+        rows: list[list[int]] = np.column_stack([hits[kept], number]).tolist()
+        return rows
 
     def context_words(self, text: str) -> frozenset[str]:
         """The catalogue's context words that begin a word or stand alone in `text`."""

@@ -21,7 +21,7 @@ _LONGEST = 2000
 
 
 def sentence_starts(text: str) -> list[int]:
-    """Where each sentence of `text` begins, the first at 0; none is longer than 2,000 characters."""
+    """Where each sentence of `text` begins, the first at 0; none has over 2,000 characters."""
     starts = [0]
     for end in _END.finditer(text):
         if not _is_abbreviation(text[max(0, end.start() - 8) : end.start()]):

@@ -215,7 +215,7 @@ class Corpus:
             for first in range(0, len(ids), _WORKS_AT_ONCE):
                 last = min(first + _WORKS_AT_ONCE, len(ids)) - 1
                 span = ids[first].as_py(), ids[last].as_py()
-                table = _between(db, "included", "id", *span, columns)
+                table = _between(db, f"SELECT {columns} FROM included", "id", *span)
                 for batch in table.to_batches(_TEXTS_AT_ONCE):
                     works = [Work(**row) for row in batch.to_pylist()]
                     yield from self._with_full_texts(db, works)
@@ -225,21 +225,19 @@ class Corpus:
     ) -> Iterator[tuple[str, list[Passage]]]:
         texts: dict[str, list[Passage]] = {}
         if any((self.path / _FOLDERS[Passage]).glob("[!.]*.parquet")):
-            order = 'work_id, section, "order"'
-            found = _between(db, "passages", order, works[0].id, works[-1].id)
+            span = works[0].id, works[-1].id
+            found = _between(db, "SELECT * FROM passages", "work_id", *span)
             for passage in from_table(Passage, found):
                 texts.setdefault(passage.work_id, []).append(passage)
         for work in works:
-            yield work.id, [*passages_of(work), *texts.get(work.id, [])]
+            full = sorted(texts.get(work.id, []), key=lambda text: (text.section, text.order))
+            yield work.id, [*passages_of(work), *full]
 
 
-def _between(
-    db: duckdb.DuckDBPyConnection, view: str, order: str, first: str, last: str, columns: str = "*"
-) -> pa.Table:
-    """The rows of a view from one work's to another's; `order` begins with the work's id.
+def _between(db: duckdb.DuckDBPyConnection, sql: str, work_id: str, *span: str) -> pa.Table:
+    """The rows of a query from one work's to another's, by `work_id`, its column with that id.
 
     A range, since DuckDB passes over the parts that hold none of it.
     """
-    name = order.split(",")[0]
-    asked = f"SELECT {columns} FROM {view} WHERE {name} BETWEEN ? AND ? ORDER BY {order}"
-    return db.sql(asked, params=[first, last]).to_arrow_table()
+    asked = db.sql(f"{sql} WHERE {work_id} BETWEEN ? AND ?", params=list(span))
+    return asked.order(work_id).to_arrow_table()

@@ -23,13 +23,13 @@ from data.corpus import Corpus
 from data.errors import InputError, NetworkError, StoppedError
 from data.journal import Checkpoint
 from data.protocol import load
+from data.readers import reading_pool
 from data.settings import Settings
 from miner.files import mine_file, read_records
 from miner.mine import Miner, mine
 from miner.pace import Pace
 from miner.pages import Pages
 from miner.parts import Mined
-from data.readers import reading_pool
 from miner.replay import serve
 
 N_WORKS = 730  # eight pages
