@@ -7,6 +7,7 @@ and the sentence gives a role, by the rules for names of the catalogue (`annotat
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import product
@@ -28,6 +29,15 @@ _PROPOSING = words_of(
     "developed develops call called named termed dubbed"
 )
 _PLACEHOLDERS = {"dataset": "XX", "model": "MM"}
+# A paper that speaks of no images names data of other kinds: records, signals, texts.
+_OF_IMAGES = re.compile(
+    r"imag|scan|\bMRI?\b|\bCT\b|x-?ray|radio(?:graph|log)|vision|visual|histo|patholog|microscop"
+    r"|ultrasound|echo|endoscop|fundus|\bOCT\b|retina|video|pixel|segment|photo|mammogra|tomogra",
+    re.IGNORECASE,
+)
+_BRACKET = 24  # characters that may stand between a name and its other one
+_BRACKET_BEFORE = re.compile(r"[ \w\-]{0,20}\(\Z")
+_BRACKET_AFTER = re.compile(r"[ \w\-]{0,20}\(")
 _REACH_OF_ROLES = 600  # characters to either side of a name; few sentences are longer
 
 
@@ -47,6 +57,8 @@ def candidates_of(
 
     Returns: by passage and place.
     """
+    if not any(_OF_IMAGES.search(passage.text) for passage, _ in texts):
+        return []
     found = [(passage, known, _names(passage, known, frozenset())) for passage, known in texts]
     if not any(names for _, _, names in found):
         return []
@@ -84,7 +96,23 @@ def candidates_of(
 
 
 def _names(passage: Passage, known: Sequence[Name], taken: frozenset[str]) -> list[Found]:
-    return names_of(passage.text, known, in_title=passage.section == "title", taken=taken)
+    found = names_of(passage.text, known, in_title=passage.section == "title", taken=taken)
+    if not found or not known:
+        return found
+    starts, ends = {name.start for name in known}, {name.end for name in known}
+    return [name for name in found if not _is_also(passage.text, name, starts, ends)]
+
+
+def _is_also(text: str, name: Found, starts: set[int], ends: set[int]) -> bool:
+    """Whether a name is another one for what the catalogue knows.
+
+    As in "CheXpert (CXP)", or in "the FeTS 2022 Challenge (FeTS2022)".
+    """
+    before = _BRACKET_BEFORE.search(text, max(0, name.start - _BRACKET), name.start)
+    after = _BRACKET_AFTER.match(text, name.end)
+    return (before is not None and before.start() in ends) or (
+        after is not None and after.end() in starts
+    )
 
 
 def _with_roles(

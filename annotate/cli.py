@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from annotate.calibration import Calibration
     from annotate.evaluate import Evaluation, Score
     from annotate.report import Report
+    from data.engines import Engine
 
 app = typer.Typer()
 
@@ -26,19 +27,35 @@ def annotate(
         typer.Option(help='Annotate lines of {"id","title","abstract"} instead of a survey.'),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Where --texts writes its lines.")] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes.", show_default="this one; with Dask one a core"),
+    ] = None,
+    engine: Annotated[
+        Literal["local", "dask"], typer.Option(help="Processes of this machine, or Dask.")
+    ] = "local",
+    scheduler: Annotated[
+        str | None, typer.Option(help="A running Dask scheduler, such as tcp://10.0.0.1:8786.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the datasets that papers use, and in which role."""
+    """Find the datasets that papers use, and in which role; the same wherever it is run."""
+    from data.engines import Engine
+
     if (texts is None) != (out is None):
         raise InputError("--texts and --out go together; give both or neither")
-    done = _annotate_corpus(corpus) if texts is None else _annotate_texts(texts, out or HERE)
+    where = Engine(engine, workers or (1 if engine == "local" else None), scheduler)
+    if texts is None:
+        done = _annotate_corpus(corpus, where)
+    else:
+        done = _annotate_texts(texts, out or HERE, where)
     if as_json:
         print_json(done)
     else:
         say(", ".join(f"{count} {what}" for what, count in done.items()))
 
 
-def _annotate_corpus(corpus: Path) -> dict[str, int]:
+def _annotate_corpus(corpus: Path, engine: Engine) -> dict[str, int]:
     from datetime import UTC, datetime
 
     from rich.console import Console
@@ -46,6 +63,7 @@ def _annotate_corpus(corpus: Path) -> dict[str, int]:
 
     from annotate.pipeline import Annotator
     from annotate.run import annotate_survey
+    from data.catalogue import own_tables
     from data.corpus import Corpus
 
     survey = Corpus(corpus)
@@ -54,15 +72,17 @@ def _annotate_corpus(corpus: Path) -> dict[str, int]:
         task = bar.add_task("annotating", total=None)
         n_works, n_uses = annotate_survey(
             survey,
-            Annotator(),
+            Annotator(extra=own_tables(survey.path)),
             clock=lambda: datetime.now(UTC),
+            engine=engine,
             progress=lambda n: bar.advance(task, n),
         )
     return {"works annotated": n_works, "uses found": n_uses}
 
 
-def _annotate_texts(texts: Path, out: Path) -> dict[str, int]:
+def _annotate_texts(texts: Path, out: Path, engine: Engine) -> dict[str, int]:
     from annotate.pipeline import Annotator
+    from annotate.run import annotated
     from annotate.texts import as_line, papers_only, read_papers, write_lines
 
     rejects: list[dict[str, Any]] = []
@@ -72,7 +92,7 @@ def _annotate_texts(texts: Path, out: Path) -> dict[str, int]:
     def lines() -> Any:
         nonlocal n_uses
         papers = papers_only(read_papers(texts, rejects=rejects))
-        for annotation in annotator.annotate(papers, run="texts"):
+        for annotation in annotated(papers, annotator, run="texts", engine=engine):
             n_uses += len(annotation.uses)
             yield as_line(annotation)
 

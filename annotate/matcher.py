@@ -7,19 +7,23 @@ Aho-Corasick pass; what the pass finds is then checked against the text as it st
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cache
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from itertools import chain, pairwise
 from typing import Literal
 
-from ahocorasick_rs import AhoCorasick, MatchKind
+import numpy as np
+from ahocorasick_rs import AhoCorasick, BytesAhoCorasick, Implementation
 
+from annotate.letters import GOES_ON, IN_WORD, Alphabet, Letters, folded
 from data.catalogue import Catalogue, Dataset, Model, key
 
 NameKind = Literal["dataset", "model"]
 
-# What may stand between the parts of a name where the catalogue writes none or another one.
-_GAP = re.compile(r"[\s\-\u2010-\u2015\u2212_/'\u2019]{1,3}")
+# What may stand between the parts of a name where the catalogue writes none or another one; the
+# invisible ones are soft hyphens and the like, which text taken from a PDF has.
+_GAP = re.compile(r"[\s\-\u00ad\u200b\u2010-\u2015\u2060\u2212_/'\u2019]{1,3}")
 _PLURAL = re.compile(r"(?:['\u2019]?s|['\u2019])(?!\w)")
 # "BraTS 2021", "BraTS'18", "ISIC2018", "OpenImagesV4"; editions are one dataset (codebook).
 _EDITION = re.compile(
@@ -37,6 +41,7 @@ _LISTED = re.compile(r"\s*(?:,|;|/|&|\+|and|or|,\s*and)\s*", re.IGNORECASE)
 # "github.com/mlmed/torchxrayvision" says where code is, not what was used.
 _IN_ADDRESS = re.compile(r"(?:://|www\.|github\.com)\S*$")
 _ADDRESS_REACH = 80
+_GAP_MOST = 4  # characters between two letters of a name
 _SHORT = 4  # letters: an acronym this short is not matched in lower case ("voc", "ixi")
 
 
@@ -55,58 +60,79 @@ class _Alias:
     kind: NameKind
     id: str
     name: str
+    length: int  # in letters, folded
+    is_exact: bool  # the scan tells its letters from all others
+    letters: str  # as they stand, for comparing case
     breaks: frozenset[int]  # where, in letters from its start, the name has a separator itself
-    context: tuple[str, ...]
+    context: frozenset[str]
     is_ambiguous: bool
 
 
-def _alias(kind: NameKind, entry: Dataset | Model, name: str) -> _Alias:
+def _alias(kind: NameKind, entry: Dataset | Model, name: str, *, is_exact: bool) -> _Alias:
     breaks, letters, gap = set(), 0, False
     for char in name:
-        kept = len(key(char))
+        kept = len(folded(char))
         if kept and gap:
             breaks.add(letters)
         letters, gap = letters + kept, not kept
-    return _Alias(kind, entry.id, name, frozenset(breaks), entry.context, name in entry.ambiguous)
-
-
-@cache
-def _folded(char: str) -> str:
-    return key(char)
-
-
-def _squeeze(text: str) -> tuple[str, list[int]]:
-    """The text without separators and case, and the place in `text` of each letter of it."""
-    letters: list[str] = []
-    places: list[int] = []
-    for place, char in enumerate(text):
-        kept = _folded(char)
-        letters.append(kept)
-        places.extend([place] * len(kept))
-    return "".join(letters), places
+    return _Alias(
+        kind,
+        entry.id,
+        name,
+        len(key(name)),
+        is_exact,
+        _letters(name),
+        frozenset(breaks),
+        frozenset(entry.context),
+        name in entry.ambiguous,
+    )
 
 
 def _letters(text: str) -> str:
     """Letters and digits as they stand, for comparing case."""
-    return "".join(char for char in text if char.isalnum())
+    return text if text.isalnum() else "".join(filter(str.isalnum, text))
+
+
+@dataclass(slots=True)
+class Scan:
+    """What one pass finds in a text.
+
+    Args:
+        candidates: what is spelled like a name; they may overlap, homonyms are not settled.
+        cues: where each cue word begins, and which it is.
+    """
+
+    candidates: dict[Name, _Alias] = field(default_factory=dict)
+    cues: list[tuple[int, str]] = field(default_factory=list)
 
 
 class Matcher:
-    """Finds the names of a catalogue; build it once, it is the costly part."""
+    """Finds the names of a catalogue; build it once, it is the costly part.
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        aliases: dict[str, list[_Alias]] = {}
-        entries: list[tuple[NameKind, Mapping[str, Dataset] | Mapping[str, Model]]] = [
-            ("dataset", catalogue.datasets),
-            ("model", catalogue.models),
+    Args:
+        cues: lower-case words without separators, whose places `scan` tells as well.
+    """
+
+    def __init__(self, catalogue: Catalogue, *, cues: Iterable[str] = ()) -> None:
+        entries: list[tuple[NameKind, Dataset | Model]] = [
+            *(("dataset", dataset) for dataset in catalogue.datasets.values()),
+            *(("model", model) for model in catalogue.models.values()),
         ]
-        for kind, table in entries:
-            for entry in table.values():
-                for name in entry.names:
-                    aliases.setdefault(key(name), []).append(_alias(kind, entry, name))
-        self._keys = [name for name in aliases if len(name) > 1]
-        self._aliases = aliases
-        self._scan = AhoCorasick(self._keys, matchkind=MatchKind.Standard)
+        self._cues = sorted(cues)
+        spellings = {key(name) for _, entry in entries for name in entry.names} | set(self._cues)
+        self._alphabet = Alphabet(spellings)
+        aliases: dict[bytes, list[_Alias]] = {}
+        for kind, entry in entries:
+            for name in entry.names:
+                is_exact = self._alphabet.is_exact(key(name))
+                alias = _alias(kind, entry, name, is_exact=is_exact)
+                if alias.length > 1:
+                    aliases.setdefault(self._alphabet.spelled(key(name)), []).append(alias)
+        self._aliases = list(aliases.values())
+        self._scan = BytesAhoCorasick(
+            [*aliases, *map(self._alphabet.spelled, self._cues)], implementation=Implementation.DFA
+        )
+        self._context = Words({word for _, entry in entries for word in entry.context})
 
     def names(self, text: str, *, context: str | None = None) -> list[Name]:
         """The names in `text`, by place; they do not overlap, the longest wins.
@@ -115,50 +141,130 @@ class Matcher:
             context: the whole paper's text, where homonyms look for their context words;
                 `text` itself if None.
         """
-        squeezed, places = _squeeze(text)
-        found: dict[Name, _Alias] = {}
-        for index, start, end in self._scan.find_matches_as_indexes(squeezed, overlapping=True):
-            for alias in self._aliases[self._keys[index]]:
-                name = _fitted(text, places, start, end, alias)
-                if name is not None and len(key(alias.name)) > _length(found.get(name)):
+        (scan,) = self.scan([text])
+        surroundings = text if context is None else context
+        return self.settled(text, scan, lambda: self.context_words(surroundings))
+
+    def scan(self, texts: Sequence[str]) -> list[Scan]:
+        """What is spelled like a name, and cue words, in each text: one pass over all of them."""
+        scans = [Scan() for _ in texts]
+        read = self._alphabet.read(texts)
+        for index, start, end, number in self._hits(read):
+            first = int(read.starts[number])
+            place = int(read.places[start]) - first
+            if index >= len(self._aliases):
+                scans[number].cues.append((place, self._cues[index - len(self._aliases)]))
+                continue
+            places = (read.places[start:end] - first).tolist()
+            found = scans[number].candidates
+            for alias in self._aliases[index]:
+                name = _fitted(texts[number], places, alias)
+                if name is not None and (name not in found or alias.length > found[name].length):
                     found[name] = alias
-        candidates = _longest(found)
-        surroundings = (context if context is not None else text).casefold()
-        kept = {name for name, alias in candidates.items() if not alias.is_ambiguous}
-        # Twice, since a homonym that is settled settles the one listed beside it.
-        for _ in range(2):
-            kept |= {
+        return scans
+
+    def _hits(self, read: Letters) -> list[list[int]]:
+        """(alias or cue, first letter, letter after the last, text), but for those inside words.
+
+        Nearly all that spells a name is inside a word ("wit", "ers"), so that is seen to first.
+        """
+        found = self._scan.find_matches_as_indexes(read.letters, overlapping=True)
+        hits = np.fromiter(chain.from_iterable(found), np.intp, 3 * len(found)).reshape(-1, 3)
+        index, start, end = hits.T
+        first, last = read.places[start], read.places[end - 1]
+        is_apart = (
+            (read.places[start - 1] < first)
+            & (read.places[end] > last)
+            & (last - first < (_GAP_MOST + 1) * (end - start))
+            & (self._alphabet.marks(read, first - 1) & IN_WORD == 0)
+            & (self._alphabet.marks(read, last + 1) & GOES_ON == 0)
+        )
+        kept = is_apart | (index >= len(self._aliases))
+        number = np.searchsorted(read.starts, first[kept], side="right") - 1
+        rows: list[list[int]] = np.column_stack([hits[kept], number]).tolist()
+        return rows
+
+    def context_words(self, text: str) -> frozenset[str]:
+        """The catalogue's context words that begin a word or stand alone in `text`."""
+        return self._context.found(text.casefold())
+
+    def settled(
+        self, text: str, scan: Scan, surroundings: Callable[[], frozenset[str]]
+    ) -> list[Name]:
+        """The names of a scanned text, by place; they do not overlap, the longest wins.
+
+        Args:
+            surroundings: gives the paper's context words; asked only where there are homonyms.
+        """
+        candidates = _longest(scan.candidates)
+        unsettled = {name: alias for name, alias in candidates.items() if alias.is_ambiguous}
+        kept = candidates.keys() - unsettled.keys()
+        if unsettled:
+            words = surroundings()
+            known = {
                 name
-                for name, alias in candidates.items()
-                if name not in kept and _settled(text, name, alias, surroundings, kept)
+                for name, alias in unsettled.items()
+                if alias.context & words or _beside_data(text, name)
             }
+            kept |= known | _listed(text, unsettled.keys() - kept, kept)
+            # A homonym that is settled settles the one listed beside it.
+            kept |= _listed(text, unsettled.keys() - kept, kept)
         return sorted(_one_kind(kept, text), key=lambda name: name.start)
 
 
-def _fitted(text: str, places: list[int], start: int, end: int, alias: _Alias) -> Name | None:
-    """The name at these letters, if word boundaries, gaps and case fit the alias."""
-    first, last = places[start], places[end - 1] + 1
-    starts_word = not (start > 0 and places[start - 1] == first) and _starts_word(text, first)
-    if not starts_word or not _gaps_fit(text, places, start, end, alias):
+class Words:
+    """Finds which of some words a text holds, each at the beginning of a word of the text."""
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._words = sorted(words)
+        self._scan = AhoCorasick(self._words)
+
+    def found(self, text: str) -> frozenset[str]:
+        """The words that are there."""
+        return frozenset(
+            self._words[index]
+            for index, start, _ in self._scan.find_matches_as_indexes(text, overlapping=True)
+            if start == 0 or not (text[start - 1].isalnum() or text[start - 1] == "_")
+        )
+
+
+def _fitted(text: str, places: list[int], alias: _Alias) -> Name | None:
+    """The name whose letters are at `places`, if gaps, case and what follows fit the alias."""
+    first, last = places[0], places[-1] + 1
+    surface = text[first:last]
+    if not _case_fits(surface, alias) or not (surface.isalnum() or _gaps_fit(text, places, alias)):
+        return None
+    if not alias.is_exact and "".join(map(folded, surface)) != key(alias.name):
         return None
     tail = _tail(text, last, alias)
-    if tail is None or not _case_fits(text[first:last], alias):
+    if tail is None or _is_part_of_another(text, first, last + tail, alias):
+        return None
+    if _IN_ADDRESS.search(text, max(0, first - _ADDRESS_REACH), first):
         return None
     return Name(first, last + tail, alias.kind, alias.id)
 
 
-def _starts_word(text: str, place: int) -> bool:
-    # "krizhevsky_imagenet" is a citation key, not the dataset.
-    if place > 0 and (text[place - 1].isalnum() or text[place - 1] == "_"):
-        return False
-    return _IN_ADDRESS.search(text, max(0, place - _ADDRESS_REACH), place) is None
+# "Fetal-SynthSeg" and "PCA-YOLO" are other networks than SynthSeg and YOLO, "SSDD-GAN" is no SSDD.
+_PREFIX = re.compile(r"(?<![\w\-])[A-Za-z]*[A-Z]\w+-\Z")
+_SUFFIX = re.compile(r"-?(?:GAN|Net|Former|CLIP|SAM|DINO|Mamba|VLM|LLM)(?![a-z])")
+_TITLE_SUFFIX = re.compile(r"-[A-Za-z0-9]+\s*:")
+_PREFIX_REACH = 24
 
 
-def _gaps_fit(text: str, places: list[int], start: int, end: int, alias: _Alias) -> bool:
-    is_capital = text[places[start]].isupper()
-    for letter in range(start + 1, end):
+def _is_part_of_another(text: str, first: int, last: int, alias: _Alias) -> bool:
+    """Whether the name at `text[first:last]` is a part of the name of something else."""
+    if alias.kind == "dataset":
+        return _SUFFIX.match(text, last) is not None
+    if first == 0 and _TITLE_SUFFIX.match(text, last):
+        return True  # "MAIRA-Seg: ..." begins a title of its own
+    return _PREFIX.search(text, max(0, first - _PREFIX_REACH), first) is not None
+
+
+def _gaps_fit(text: str, places: list[int], alias: _Alias) -> bool:
+    is_capital = text[places[0]].isupper()
+    for letter in range(1, len(places)):
         gap = text[places[letter - 1] + 1 : places[letter]]
-        is_own = letter - start in alias.breaks
+        is_own = letter in alias.breaks
         if gap and not _gap_fits(gap, text[places[letter]], is_own):
             return False
         # "Fast MRI" at the head of a title is not fastMRI.
@@ -170,7 +276,7 @@ def _gaps_fit(text: str, places: list[int], start: int, end: int, alias: _Alias)
 def _gap_fits(gap: str, following: str, is_own: bool) -> bool:
     if is_own:
         ends_clause = any(mark in gap for mark in ",;:!?") or ". " in gap
-        return len(gap) <= _SHORT and not ends_clause
+        return len(gap) <= _GAP_MOST and not ends_clause
     if _GAP.fullmatch(gap) is None:
         return False
     # "Image Net" and "JFT-300 M" are spellings; "deep lesion" is not DeepLesion.
@@ -195,10 +301,10 @@ def _tail(text: str, end: int, alias: _Alias) -> int | None:
 
 
 def _case_fits(surface: str, alias: _Alias) -> bool:
-    letters, wanted = _letters(surface), _letters(alias.name)
+    letters, wanted = _letters(surface), alias.letters
     if alias.is_ambiguous:
         return letters == wanted
-    if len(key(alias.name)) - 1 in alias.breaks and letters[-1] != wanted[-1]:
+    if alias.length - 1 in alias.breaks and letters[-1] != wanted[-1]:
         return False  # "ImageNet as" is not ImageNet-A in the plural
     is_acronym = len(wanted) <= _SHORT and not wanted.islower()
     # "Brain Tumor Segmentation Challenge" has a name's capitals, "brain tumor segmentation" none.
@@ -209,17 +315,16 @@ def _case_fits(surface: str, alias: _Alias) -> bool:
 def _longest(found: Mapping[Name, _Alias]) -> dict[Name, _Alias]:
     """The names that no longer one overlaps; a dataset and a model may share a place."""
     kept: dict[Name, _Alias] = {}
-    taken: list[Name] = []
+    taken: dict[int, list[Name]] = {}  # the names kept, at each character of theirs
     # At one place the longer alias first: "ImageNet-21k" is itself, no subset of ImageNet.
-    for name in sorted(found, key=lambda n: (n.start - n.end, n.start, -_length(found[n]))):
-        if all(_beside(name, other) for other in taken):
+    for name in sorted(found, key=lambda n: (n.start - n.end, n.start, -found[n].length)):
+        # A longer name that overlaps this one has one of its ends.
+        others = [*taken.get(name.start, ()), *taken.get(name.end - 1, ())]
+        if all(_beside(name, other) for other in others):
             kept[name] = found[name]
-            taken.append(name)
+            for place in range(name.start, name.end):
+                taken.setdefault(place, []).append(name)
     return kept
-
-
-def _length(alias: _Alias | None) -> int:
-    return 0 if alias is None else len(key(alias.name))
 
 
 def _beside(name: Name, other: Name) -> bool:
@@ -229,24 +334,23 @@ def _beside(name: Name, other: Name) -> bool:
     return (name.start, name.end) == (other.start, other.end) and name.kind != other.kind
 
 
-def _settled(text: str, name: Name, alias: _Alias, surroundings: str, sure: set[Name]) -> bool:
-    """Whether a homonym means the catalogue's entry here.
-
-    It does where one of its context words stands in the paper, where a word such as "dataset"
-    stands beside it, or where it is listed beside a sure name of the same kind.
-    """
-    if any(
-        re.search(rf"(?<!\w){re.escape(word)}", surroundings) is not None for word in alias.context
-    ):
-        return True
+def _beside_data(text: str, name: Name) -> bool:
+    """Whether a word such as "dataset" stands beside a dataset's name."""
+    if name.kind != "dataset":
+        return False
     after, before = text[name.end : name.end + 40], text[max(0, name.start - 24) : name.start]
-    if alias.kind == "dataset" and (_DATA_AFTER.match(after) or _DATA_BEFORE.search(before)):
-        return True
-    return any(
-        _LISTED.fullmatch(text[min(name.end, other.end) : max(name.start, other.start)])
-        for other in sure
-        if other.kind == name.kind
-    )
+    return bool(_DATA_AFTER.match(after) or _DATA_BEFORE.search(before))
+
+
+def _listed(text: str, names: Set[Name], sure: Set[Name]) -> set[Name]:
+    """Those of `names` that are listed beside a sure name of the same kind."""
+    found = set()
+    for kind in ("dataset", "model"):
+        row = sorted((n for n in names | sure if n.kind == kind), key=lambda n: n.start)
+        for one, other in pairwise(row):
+            if (one in sure) != (other in sure) and _LISTED.fullmatch(text, one.end, other.start):
+                found.add(one if other in sure else other)
+    return found
 
 
 _MODEL_WORD = re.compile(
@@ -256,14 +360,10 @@ _MODEL_WORD = re.compile(
 )
 
 
-def _one_kind(names: set[Name], text: str) -> Iterator[Name]:
+def _one_kind(names: Set[Name], text: str) -> Iterator[Name]:
     """Where a dataset and a model share a place, the one that the following words speak of."""
+    shared = Counter((name.start, name.end) for name in names)
     for name in names:
-        twin = replace(name, kind="model" if name.kind == "dataset" else "dataset")
-        twins = [other for other in names if (other.start, other.end) == (twin.start, twin.end)]
-        if len(twins) == 1:
+        is_model = shared[name.start, name.end] > 1 and _MODEL_WORD.match(text, name.end)
+        if shared[name.start, name.end] == 1 or (name.kind == "model") == bool(is_model):
             yield name
-        else:
-            is_model = _MODEL_WORD.match(text, name.end) is not None
-            if (name.kind == "model") == is_model:
-                yield name

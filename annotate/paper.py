@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from annotate.implied import ready_made, speaks_of_transfer
+from annotate.learned import Classifier
 from annotate.roles import (
     BACKGROUND,
     Reading,
@@ -23,6 +24,8 @@ from data.records import SECTIONS, Passage, Role, Section, Strategy, Tuning
 
 # A target that only the default rule speaks for gives way to a surer source of the same name.
 _FIRM = 0.7
+# Probability below which a finding is none. Chosen by cross-validation (annotate.training).
+_LEAST = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,16 @@ class Finding:
         return self.passage.text[self.start : self.end]
 
 
-def answer(findings: Sequence[Finding], sentences: Sequence[Sentence]) -> list[Finding]:
+def answer(
+    findings: Sequence[Finding], sentences: Sequence[Sentence], classifier: Classifier | None
+) -> list[Finding]:
     """What stands for a paper, by place.
 
     Args:
         findings: what single sentences say of datasets.
         sentences: at least those of the paper's sentences that speak of pretraining, transfer or
             foundation models, and its title.
+        classifier: gives probabilities, and roles where rules are unsure; None leaves the rules'.
     """
     in_review = any(
         sentence.passage.section == "title" and is_review(sentence.text) for sentence in sentences
@@ -84,6 +90,8 @@ def answer(findings: Sequence[Finding], sentences: Sequence[Sentence]) -> list[F
         kept = [_promoted(finding) for finding in kept]
     if not in_review and not any(finding.reading.role == "source" for finding in kept):
         kept += _unnamed(sentences)
+    if classifier is not None:
+        kept = reread(kept, classifier)
     return sorted(kept, key=lambda f: (*_place(f.passage), f.start, f.dataset, f.reading.role))
 
 
@@ -138,6 +146,21 @@ def _weighed(findings: Sequence[Finding]) -> list[Finding]:
         return not (is_weak and "source" in own)
 
     return [finding for finding in best.values() if stands(finding)]
+
+
+def reread(findings: Sequence[Finding], classifier: Classifier) -> list[Finding]:
+    """The findings with calibrated scores; of two that say the same now, the surer."""
+    read = [replace(finding, reading=classifier.read(finding)) for finding in findings]
+    best: dict[tuple[str, Role, bool], Finding] = {}
+    for finding in sorted(read, key=lambda each: -each.reading.score):
+        if finding.reading.score >= _LEAST:
+            best.setdefault((finding.dataset, finding.reading.role, finding.implied), finding)
+    used = {dataset for dataset, role, implied in best if role != "mention" and not implied}
+    return [
+        finding
+        for (dataset, role, _), finding in best.items()
+        if role != "mention" or dataset not in used
+    ]
 
 
 # A share of the score by section; related work stands in introductions (see miner.sections).

@@ -1,26 +1,31 @@
-"""The spaCy pipeline: sentences -> names -> roles -> implied sources, then one answer a paper.
+"""Papers to uses: one scan of many texts, then spaCy's pipeline for the sentences that it picks.
 
-`Annotator.annotate` is the one entry: passages of papers in, uses out.
+Most sentences name nothing and hold no cue, and the scan is all that they cost. The others go
+names -> roles -> implied sources, and a paper gets one answer. `Annotator.annotate` is the one
+entry: passages of papers in, uses out.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
+from bisect import bisect
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cache, cached_property
 from importlib.metadata import version
+from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import spacy
 from spacy.language import Language
 from spacy.tokens import Doc
 
-import annotate.sentences  # noqa: F401  registers the component cats_sentences
+from annotate.candidates import candidates_of
 from annotate.implied import implication, says_transfer
-from annotate.matcher import Matcher, Name
+from annotate.learned import WEIGHTS, classifier
+from annotate.matcher import Matcher, Name, Scan
 from annotate.paper import Finding, Sentence, answer
 from annotate.roles import (
     Reading,
@@ -31,38 +36,204 @@ from annotate.roles import (
     speaks_of_others,
     template,
 )
-from data.catalogue import DATASETS_CSV, MODELS_CSV, Catalogue, load
-from data.records import Passage, Use
+from annotate.sentences import sentence_starts
+from data.catalogue import Catalogue, digest, load
+from data.errors import InputError
+from data.records import Candidate, Passage, Use
 
-# All custom attributes of a document.
-Doc.set_extension("passage", default=None)  # the Passage that it holds
-Doc.set_extension("context", default="")  # the whole paper's text
-Doc.set_extension("names", default=None)  # list[Name], set by cats_names
-Doc.set_extension("findings", default=None)  # list[Finding], set by cats_roles and cats_implied
+Paper = tuple[str, Sequence[Passage]]
+T = TypeVar("T")
 
-_BATCH = 256
+# Words, with or without separators, of which every sentence has one that ...
+READY_CUES = frozenset({"pretrain", "foundationmodel"})  # `answer` could find ready-made weights in
+STUDY_CUES = frozenset(  # `answer` could find a study of transfer in, which asks for a name as well
+    {"transferlearning", "finetun", "selfsupervis", "initialisation", "initialization"}
+)
+SCRATCH_CUES = frozenset(  # `says_from_scratch` could agree to
+    {
+        "scratch",
+        "randominitiali",
+        "randomlyinitiali",
+        "withoutpretrain",
+        "withoutanypretrain",
+    }
+)
+
+# The one custom attribute of a document, which is a sentence that names something: its _Named,
+# whose findings cats_roles and cats_implied add to.
+Doc.set_extension("named", default=None)
+
+_BATCH = 100_000  # characters that are scanned in one go: they fit a processor's cache
+_BATCH_PAPERS = 1000
+_READINGS = 8  # of one name in one sentence
 _TRAINED_ON = re.compile(r"trained (?:on|with|using) (?:\w+ ){0,4}?DD")
 _GENERAL = frozenset({"natural", "texture", "face", "document", "video", "satellite"})
 
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
-    """What a paper uses; `uses` by place, empty if it names no dataset."""
+    """What a paper uses; `uses` by place, empty if it names no dataset.
+
+    Args:
+        candidates: what it names that may be a dataset and is not in the catalogue.
+    """
 
     work_id: str
     uses: tuple[Use, ...]
     from_scratch: bool
+    candidates: tuple[Candidate, ...] = ()
 
 
-class _Names:
-    """Pipeline component `cats_names`: the catalogue's names into `doc._.names`."""
+class _Text:
+    """A paper's whole text; what is asked of it is looked for once, if at all."""
+
+    def __init__(self, passages: Sequence[Passage], matcher: Matcher) -> None:
+        self._passages = passages
+        self._matcher = matcher
+
+    def context_words(self) -> frozenset[str]:
+        return self._context_words
+
+    @cached_property
+    def says_transfer(self) -> bool:
+        return says_transfer(self._text)
+
+    @cached_property
+    def _context_words(self) -> frozenset[str]:
+        return self._matcher.context_words(self._text)
+
+    @cached_property
+    def _text(self) -> str:
+        return "\n".join(passage.text for passage in self._passages)
+
+
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """A sentence with the names in it, by place, and what the pipeline finds of them."""
+
+    sentence: Sentence
+    names: list[Name]
+    paper: _Text
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def in_title(self) -> bool:
+        return self.sentence.passage.section == "title"
+
+    def template(self, marks: Iterable[tuple[int, int, str]]) -> str:
+        return template(self.sentence.passage.text, self.sentence.start, self.sentence.end, marks)
+
+    def finding(self, name: Name, dataset: str, reading: Reading, **details: Any) -> Finding:
+        return Finding(
+            dataset=dataset,
+            reading=reading,
+            start=name.start,
+            end=name.end,
+            evidence=self.sentence.text.strip(),
+            passage=self.sentence.passage,
+            **details,
+        )
+
+
+class _Cut:
+    """A passage cut into its sentences, each without the space behind it."""
+
+    def __init__(self, passage: Passage) -> None:
+        self.passage = passage
+        self._starts = sentence_starts(passage.text)
+
+    def all(self) -> list[Sentence]:
+        numbers = range(len(self._starts))
+        return [Sentence(self.passage, *self._span(number)) for number in numbers]
+
+    def at(self, places: Iterable[int]) -> list[Sentence]:
+        """Those with one of these places."""
+        numbers = sorted({self._number(place) for place in places})
+        return [Sentence(self.passage, *self._span(number)) for number in numbers]
+
+    def named(self, names: Sequence[Name], paper: _Text) -> Iterator[_Named]:
+        """Those with one of these names; a name that runs across their end is theirs."""
+        for number, group in groupby(names, lambda name: self._number(name.start)):
+            start, end = self._span(number)
+            inside = list(group)
+            sentence = Sentence(self.passage, start, max(end, inside[-1].end))
+            yield _Named(sentence, inside, paper)
+
+    def _number(self, place: int) -> int:
+        return bisect(self._starts, place) - 1
+
+    def _span(self, number: int) -> tuple[int, int]:
+        text = self.passage.text
+        start, *following = self._starts[number : number + 2]
+        end = following[0] if following else len(text)
+        return start, start + len(text[start:end].rstrip())
+
+
+@dataclass(slots=True)
+class _Picked:
+    """A paper's sentences that are worth more than the scan.
+
+    Args:
+        named: those that name something.
+        telling: its title, and those with a word that `answer` heeds.
+        scratch: those with a word of training from scratch.
+        names: the names in each passage; empty if the scan found nothing in any.
+    """
+
+    named: list[_Named] = field(default_factory=list)
+    telling: list[Sentence] = field(default_factory=list)
+    scratch: list[Sentence] = field(default_factory=list)
+    names: list[list[Name]] = field(default_factory=list)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What its sentences say."""
+        return [finding for named in self.named for finding in named.findings]
+
+    @property
+    def sentences(self) -> list[Sentence]:
+        """Those that `answer` looks at."""
+        return [*self.telling, *(named.sentence for named in self.named)]
+
+
+class _Roles:
+    """Pipeline component `cats_roles`: the role of every dataset that a sentence names."""
 
     def __init__(self, catalogue: Catalogue) -> None:
-        self._matcher = Matcher(catalogue)
+        self._datasets = catalogue.datasets
+        self._models = catalogue.models
 
     def __call__(self, doc: Doc) -> Doc:
-        doc._.names = self._matcher.names(doc.text, context=doc._.context or None)
+        named: _Named = doc._.named
+        groups = grouped(named.names, named.sentence.passage.text)
+        for group in _few(groups, lambda group: tuple(name.id for name in group)):
+            named.findings.extend(self._read(named, group))
         return doc
+
+    def _read(self, named: _Named, group: Sequence[Name]) -> Iterator[Finding]:
+        rewritten = named.template(_marks(named.names, group, "DD"))
+        readings = read_role(
+            named.sentence.text,
+            rewritten,
+            in_title=named.in_title,
+            is_general=all(self._datasets[name.id].domain in _GENERAL for name in group),
+        )
+        models = [name for name in named.names if name.kind == "model"]
+        if _TRAINED_ON.search(rewritten) and any(
+            group[0].id in self._models[model.id].datasets for model in models
+        ):
+            readings = [_own_set(reading) for reading in readings]
+        for reading in readings:
+            is_source = reading.role == "source"
+            strategy = read_strategy(rewritten) if is_source else None
+            for name in group:
+                if self._datasets[name.id].domain == "no images":
+                    continue
+                nearest = _nearest(models, name) if is_source else None
+                model = nearest.id if nearest else None
+                yield named.finding(
+                    name, name.id, reading, implied=False, model=model, strategy=strategy
+                )
 
 
 class _Implied:
@@ -72,85 +243,40 @@ class _Implied:
         self._models = catalogue.models
 
     def __call__(self, doc: Doc) -> Doc:
-        transfers = says_transfer(doc._.context)
-        in_title = doc._.passage.section == "title"
-        for start, end, names in _sentences(doc):
-            for name in (name for name in names if name.kind == "model"):
-                rewritten = template(doc.text, start, end, _marks(names, {name: "NN"}))
-                found = implication(
-                    self._models[name.id],
-                    rewritten,
-                    in_title=in_title,
-                    transfers=transfers,
-                    is_background=speaks_of_others(doc.text[start:end], rewritten),
-                )
-                if found is None:
-                    continue
-                reading = Reading("source", found.rule, found.score)
-                for dataset in found.datasets:
-                    doc._.findings.append(
-                        Finding(
-                            dataset,
-                            reading,
-                            True,
-                            name.start,
-                            name.end,
-                            doc.text[start:end].strip(),
-                            doc._.passage,
-                            name.id,
-                            self._models[name.id].strategy,
-                        )
-                    )
+        named: _Named = doc._.named
+        models = [name for name in named.names if name.kind == "model"]
+        for name in _few(models, lambda name: name.id):
+            named.findings.extend(self._read(named, name))
         return doc
 
-
-class _Roles:
-    """Pipeline component `cats_roles`: the role of every named dataset, sentence by sentence."""
-
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._datasets = catalogue.datasets
-        self._models = catalogue.models
-
-    def __call__(self, doc: Doc) -> Doc:
-        doc._.findings = [
-            finding
-            for start, end, names in _sentences(doc)
-            for group in grouped(names, doc.text)
-            for finding in self._read(doc, start, end, names, group)
-        ]
-        return doc
-
-    def _read(
-        self, doc: Doc, start: int, end: int, names: Sequence[Name], group: Sequence[Name]
-    ) -> Iterator[Finding]:
-        marked = dict.fromkeys(group[1:], "") | {group[0]: "DD"}
-        rewritten = template(doc.text, start, end, _marks(names, marked, group=group))
-        readings = read_role(
-            doc.text[start:end],
+    def _read(self, named: _Named, name: Name) -> Iterator[Finding]:
+        model = self._models[name.id]
+        if model.kind == "none":
+            return
+        rewritten = named.template(_marks(named.names, [name], "NN"))
+        found = implication(
+            model,
             rewritten,
-            in_title=doc._.passage.section == "title",
-            is_general=all(self._datasets[name.id].domain in _GENERAL for name in group),
+            in_title=named.in_title,
+            transfers=named.paper.says_transfer,
+            is_background=speaks_of_others(named.sentence.text, rewritten),
         )
-        models = [name for name in names if name.kind == "model"]
-        if _TRAINED_ON.search(rewritten) and any(
-            group[0].id in self._models[model.id].datasets for model in models
-        ):
-            readings = [_own_set(reading) for reading in readings]
-        for reading in readings:
-            is_source = reading.role == "source"
-            for name in group:
-                nearest = min(models, key=lambda m: abs(m.start - name.start), default=None)
-                yield Finding(
-                    name.id,
-                    reading,
-                    False,
-                    name.start,
-                    name.end,
-                    doc.text[start:end].strip(),
-                    doc._.passage,
-                    nearest.id if nearest and is_source else None,
-                    read_strategy(rewritten) if is_source else None,
-                )
+        if found is None:
+            return
+        reading = Reading("source", found.rule, found.score)
+        for dataset in found.datasets:
+            yield named.finding(
+                name, dataset, reading, implied=True, model=name.id, strategy=model.strategy
+            )
+
+
+def _few(values: Iterable[T], what: Callable[[T], Hashable]) -> Iterator[T]:
+    """Those that are not the same thing over and over, as in a table without stops."""
+    seen: Counter[Hashable] = Counter()
+    for value in values:
+        seen[what(value)] += 1
+        if seen[what(value)] <= _READINGS:
+            yield value
 
 
 def _own_set(reading: Reading) -> Reading:
@@ -160,47 +286,65 @@ def _own_set(reading: Reading) -> Reading:
     return Reading("source", "the model's own training set", 0.7)
 
 
-def _sentences(doc: Doc) -> Iterator[tuple[int, int, list[Name]]]:
-    """(start, end, names) of each sentence of a document that names something."""
-    for sentence in doc.sents:
-        names = [n for n in doc._.names if sentence.start_char <= n.start < sentence.end_char]
-        if names:
-            end = max(sentence.end_char, names[-1].end)
-            yield sentence.start_char, end, names
+def _nearest(models: Sequence[Name], name: Name) -> Name | None:
+    return min(models, key=lambda model: abs(model.start - name.start), default=None)
 
 
 def _marks(
-    names: Sequence[Name], special: dict[Name, str], *, group: Sequence[Name] = ()
+    names: Sequence[Name], group: Sequence[Name], placeholder: str
 ) -> Iterator[tuple[int, int, str]]:
-    """Placeholders for a sentence's names; a group of datasets is one placeholder."""
+    """Placeholders for a sentence's names; `group` is one, from its first name to its last."""
+    yield group[0].start, group[-1].end, placeholder
+    inside = frozenset(group)
     for name in names:
-        if group and name == group[0]:
-            yield group[0].start, group[-1].end, special[name]
-        elif name not in group:
-            yield name.start, name.end, special.get(name, _PLACEHOLDERS[name.kind])
+        if name not in inside:
+            yield name.start, name.end, _PLACEHOLDERS[name.kind]
 
 
 _PLACEHOLDERS = {"dataset": "XX", "model": "MM"}
 
 
-@Language.factory("cats_names", default_config={"datasets": None, "models": None})
-def _make_names(nlp: Language, name: str, datasets: str | None, models: str | None) -> _Names:
-    return _Names(_catalogue(datasets, models))
+_TABLES: dict[str, Any] = {"datasets": None, "models": None, "extra": []}
 
 
-@Language.factory("cats_roles", default_config={"datasets": None, "models": None})
-def _make_roles(nlp: Language, name: str, datasets: str | None, models: str | None) -> _Roles:
-    return _Roles(_catalogue(datasets, models))
+@Language.factory("cats_roles", default_config=_TABLES)
+def _make_roles(
+    nlp: Language, name: str, datasets: str | None, models: str | None, extra: list[str]
+) -> _Roles:
+    return _Roles(_catalogue(datasets, models, tuple(extra)))
 
 
-@Language.factory("cats_implied", default_config={"datasets": None, "models": None})
-def _make_implied(nlp: Language, name: str, datasets: str | None, models: str | None) -> _Implied:
-    return _Implied(_catalogue(datasets, models))
+@Language.factory("cats_implied", default_config=_TABLES)
+def _make_implied(
+    nlp: Language, name: str, datasets: str | None, models: str | None, extra: list[str]
+) -> _Implied:
+    return _Implied(_catalogue(datasets, models, tuple(extra)))
 
 
 @cache
-def _catalogue(datasets: str | None, models: str | None) -> Catalogue:
-    return load(Path(datasets) if datasets else None, Path(models) if models else None)
+def _catalogue(datasets: str | None, models: str | None, extra: tuple[str, ...]) -> Catalogue:
+    return load(
+        Path(datasets) if datasets else None,
+        Path(models) if models else None,
+        extra=[Path(path) for path in extra],
+    )
+
+
+@cache
+def _same_annotator(
+    datasets: Path | None,
+    models: Path | None,
+    extra: tuple[Path, ...],
+    weights: Path | None,
+    version: str,
+) -> Annotator:
+    annotator = Annotator(datasets, models, extra=extra, weights=weights)
+    if annotator.version != version:
+        raise InputError(
+            f"a worker has {annotator.version}, but {version} is asked for; install the same "
+            "version of cats-toolkit, and the same tables, on all machines"
+        )
+    return annotator
 
 
 class Annotator:
@@ -209,64 +353,105 @@ class Annotator:
     Args:
         datasets: another table of datasets than the packaged one.
         models: another table of pretrained models than the packaged one.
+        extra: a survey's own datasets beside them.
+        weights: of the role classifier; None leaves roles and scores to the rules alone.
     """
 
-    def __init__(self, datasets: Path | None = None, models: Path | None = None) -> None:
+    def __init__(
+        self,
+        datasets: Path | None = None,
+        models: Path | None = None,
+        *,
+        extra: Sequence[Path] = (),
+        weights: Path | None = WEIGHTS,
+    ) -> None:
         tables: dict[str, Any] = {
             "datasets": str(datasets) if datasets else None,
             "models": str(models) if models else None,
+            "extra": [str(path) for path in extra],
         }
+        known = _catalogue(tables["datasets"], tables["models"], tuple(tables["extra"]))
+        self._matcher = Matcher(known, cues=READY_CUES | STUDY_CUES | SCRATCH_CUES)
+        self._classifier = None if weights is None else classifier(weights)
         self._nlp = spacy.blank("en")
-        self._nlp.add_pipe("cats_sentences")
-        self._nlp.add_pipe("cats_names", config=tables)
         self._nlp.add_pipe("cats_roles", config=tables)
         self._nlp.add_pipe("cats_implied", config=tables)
-        facts = (datasets or DATASETS_CSV).read_bytes() + (models or MODELS_CSV).read_bytes()
-        digest = hashlib.sha256(facts).hexdigest()[:8]
-        self.version = f"cats-rules@{version('cats-toolkit')}+{digest}"
+        facts = digest(datasets, models, extra=[*extra, *([] if weights is None else [weights])])
+        self.version = f"cats@{version('cats-toolkit')}+{facts}"
+        self._tables = datasets, models, tuple(extra), weights
 
-    def annotate(
-        self, papers: Iterable[tuple[str, Sequence[Passage]]], *, run: str
-    ) -> Iterator[Annotation]:
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Another process builds its own, once, from the same tables."""
+        return _same_annotator, (*self._tables, self.version)
+
+    def annotate(self, papers: Iterable[Paper], *, run: str) -> Iterator[Annotation]:
         """The annotation of each paper, in the order given.
 
         Args:
             papers: (work id, its passages); a paper without passages has no uses.
             run: the run that the uses are stored under.
         """
-        batch: list[tuple[str, Sequence[Passage]]] = []
-        for paper in papers:
-            batch.append(paper)
-            if len(batch) == _BATCH:
-                yield from self._annotate_batch(batch, run)
-                batch = []
-        yield from self._annotate_batch(batch, run)
+        for batch in _batches(papers):
+            yield from self._annotate_batch(batch, run)
 
-    def _annotate_batch(
-        self, batch: Sequence[tuple[str, Sequence[Passage]]], run: str
-    ) -> Iterator[Annotation]:
-        docs = iter(self._nlp.pipe(self._docs(batch)))
-        for work_id, passages in batch:
-            read = [next(docs) for _ in passages]
-            findings = [finding for doc in read for finding in doc._.findings]
-            sentences = [
-                Sentence(doc._.passage, sentence.start_char, sentence.end_char)
-                for doc in read
-                for sentence in doc.sents
-            ]
+    def _annotate_batch(self, batch: Sequence[Paper], run: str) -> Iterator[Annotation]:
+        read = self._read(batch)
+        for (work_id, passages), picked in zip(batch, read, strict=True):
+            found = answer(picked.findings, picked.sentences, self._classifier)
+            texts = zip(passages, picked.names or [[] for _ in passages], strict=True)
             yield Annotation(
                 work_id,
-                tuple(self._use(work_id, run, each) for each in answer(findings, sentences)),
-                any(says_from_scratch(sentence.text) for sentence in sentences),
+                tuple(self._use(work_id, run, each) for each in found),
+                any(says_from_scratch(sentence.text) for sentence in picked.scratch),
+                tuple(candidates_of(work_id, list(texts), run=run, annotator=self.version)),
             )
 
-    def _docs(self, batch: Sequence[tuple[str, Sequence[Passage]]]) -> Iterator[Doc]:
-        for _, passages in batch:
-            context = "\n".join(passage.text for passage in passages)
-            for passage in passages:
-                doc = self._nlp.make_doc(passage.text)
-                doc._.passage, doc._.context = passage, context
-                yield doc
+    def findings(self, papers: Iterable[Paper]) -> Iterator[list[Finding]]:
+        """What the rules alone say of each paper, for fitting the classifier."""
+        for paper in papers:
+            (picked,) = self._read([paper])
+            yield answer(picked.findings, picked.sentences, None)
+
+    def _read(self, batch: Sequence[Paper]) -> list[_Picked]:
+        """The sentences of each paper that tell something, read by the pipeline."""
+        texts = [passage.text for _, passages in batch for passage in passages]
+        scans = iter(self._matcher.scan(texts))
+        read = [self._picked(passages, [next(scans) for _ in passages]) for _, passages in batch]
+        for _ in self._nlp.pipe(self._docs(named for picked in read for named in picked.named)):
+            pass
+        return read
+
+    def _picked(self, passages: Sequence[Passage], scans: Sequence[Scan]) -> _Picked:
+        picked = _Picked()
+        if not any(scan.candidates or scan.cues for scan in scans):
+            return picked
+        paper = _Text(passages, self._matcher)
+        names = [
+            self._matcher.settled(passage.text, scan, paper.context_words)
+            if scan.candidates
+            else []
+            for passage, scan in zip(passages, scans, strict=True)
+        ]
+        picked.names = names
+        heeded = READY_CUES | STUDY_CUES if any(names) else READY_CUES
+        asks_title = any(names) or any(cue in heeded for scan in scans for _, cue in scan.cues)
+        for passage, scan, inside in zip(passages, scans, names, strict=True):
+            in_title = asks_title and passage.section == "title"
+            if not (in_title or inside or scan.cues):
+                continue
+            cut = _Cut(passage)
+            picked.named += cut.named(inside, paper)
+            picked.scratch += cut.at(place for place, cue in scan.cues if cue in SCRATCH_CUES)
+            picked.telling += (
+                cut.all() if in_title else cut.at(p for p, cue in scan.cues if cue in heeded)
+            )
+        return picked
+
+    def _docs(self, sentences: Iterable[_Named]) -> Iterator[Doc]:
+        for named in sentences:
+            doc = self._nlp.make_doc(named.sentence.text)
+            doc._.named = named
+            yield doc
 
     def _use(self, work_id: str, run: str, finding: Finding) -> Use:
         return Use(
@@ -288,3 +473,16 @@ class Annotator:
             annotator=self.version,
             also=finding.also,
         )
+
+
+def _batches(papers: Iterable[Paper]) -> Iterator[list[Paper]]:
+    batch: list[Paper] = []
+    size = 0
+    for paper in papers:
+        batch.append(paper)
+        size += sum(len(passage.text) for passage in paper[1])
+        if size >= _BATCH or len(batch) == _BATCH_PAPERS:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

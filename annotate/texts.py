@@ -28,6 +28,8 @@ _FIELDS = (
     "also",
 )
 
+_OF_CANDIDATES = ("role", "surface", "section", "start", "end", "evidence", "score")
+
 
 def read_papers(
     path: Path, *, rejects: list[dict[str, Any]] | None = None
@@ -81,10 +83,24 @@ def _passages(paper: dict[str, Any]) -> list[Passage]:
 
 
 def as_line(annotation: Annotation) -> dict[str, Any]:
-    """An annotation as one line of the output file."""
+    """An annotation as one line of the output file.
+
+    Names that the catalogue lacks stand among the uses, under the name as written and with `known`
+    false.
+    """
+    known = [{field: getattr(use, field) for field in _FIELDS} for use in annotation.uses]
+    unknown = [
+        dict.fromkeys(_FIELDS)
+        | {field: getattr(each, field) for field in _OF_CANDIDATES}
+        | {"dataset": each.name, "implied": False, "also": ()}
+        for each in annotation.candidates
+    ]
     return {
         "id": annotation.work_id,
-        "uses": [{field: getattr(use, field) for field in _FIELDS} for use in annotation.uses],
+        "uses": [
+            *({**use, "known": True} for use in known),
+            *({**use, "known": False} for use in unknown),
+        ],
         "from_scratch": annotation.from_scratch,
     }
 

@@ -36,6 +36,7 @@ Domain = Literal[
     "ultrasound",
     "microscopy",
     "multi-modal",
+    "no images",  # known so that it is not taken for one: records, signals, texts
 ]
 Modality = Literal[
     "photo",
@@ -74,6 +75,7 @@ Modality = Literal[
     "surgical video",
     "dental",
     "mixed",
+    "none",
 ]
 Kind = Literal["backbone", "pretrained", "method", "none"]
 Strategy = Literal[

@@ -46,6 +46,8 @@ _FOLDERS: Mapping[type[Record], str] = {
     Result: "results",
 }
 _PARTIAL = ".partial-"
+_WORKS_AT_ONCE = 20_000  # works whose abstracts are in memory together, 2 kB each
+_TEXTS_AT_ONCE = 200  # works whose full texts are, 100 kB each
 
 # A reader keeps a work's newest fetch; of two equal ones, the part that sorts last. An abstract
 # that a newer record lacks is taken from the newest one that has it: OpenAlex withdraws abstracts,
@@ -220,18 +222,44 @@ class Corpus:
         order = 'work_id, section, "order", start, role, dataset'
         return from_table(Use, self.table(f"SELECT * FROM uses ORDER BY {order}"))
 
-    def passages(self) -> Iterator[tuple[Work, list[Passage]]]:
-        """Each included work with its passages: title, abstract, then full text in order.
+    def passages(self) -> Iterator[tuple[str, list[Passage]]]:
+        """Each included work's id and passages: title, abstract, then full text in order.
 
         A title or abstract of a full text gives way to the work's own.
+        By work id, and read by ranges of ids, so that memory does not grow with the survey.
         """
+        columns = "id, title, abstract, fetched_at"
         with self.connect() as db:
-            works = db.sql("SELECT * FROM included ORDER BY id").to_arrow_table()
-            texts = db.sql('SELECT * FROM passages ORDER BY work_id, section, "order"')
-            by_work: dict[str, list[Passage]] = {}
-            for passage in from_table(Passage, texts.to_arrow_table()):
-                by_work.setdefault(passage.work_id, []).append(passage)
-        for work in from_table(Work, works):
+            ids = db.sql("SELECT id FROM included ORDER BY id").to_arrow_table()["id"]
+            for first in range(0, len(ids), _WORKS_AT_ONCE):
+                last = min(first + _WORKS_AT_ONCE, len(ids)) - 1
+                span = ids[first].as_py(), ids[last].as_py()
+                table = _between(db, f"SELECT {columns} FROM included", "id", *span)
+                for batch in table.to_batches(_TEXTS_AT_ONCE):
+                    works = [Work(**row) for row in batch.to_pylist()]
+                    yield from self._with_full_texts(db, works)
+
+    def _with_full_texts(
+        self, db: duckdb.DuckDBPyConnection, works: list[Work]
+    ) -> Iterator[tuple[str, list[Passage]]]:
+        texts: dict[str, list[Passage]] = {}
+        if any((self.path / _FOLDERS[Passage]).glob("[!.]*.parquet")):
+            span = works[0].id, works[-1].id
+            found = _between(db, "SELECT * FROM passages", "work_id", *span)
+            for passage in from_table(Passage, found):
+                texts.setdefault(passage.work_id, []).append(passage)
+        for work in works:
             own = passages_of(work)
             held = {passage.section for passage in own}
-            yield work, own + [p for p in by_work.get(work.id, []) if p.section not in held]
+            full = [text for text in texts.get(work.id, []) if text.section not in held]
+            full.sort(key=lambda text: (text.section, text.order))
+            yield work.id, [*own, *full]
+
+
+def _between(db: duckdb.DuckDBPyConnection, sql: str, work_id: str, *span: str) -> pa.Table:
+    """The rows of a query from one work's to another's, by `work_id`, its column with that id.
+
+    A range, since DuckDB passes over the parts that hold none of it.
+    """
+    asked = db.sql(f"{sql} WHERE {work_id} BETWEEN ? AND ?", params=list(span))
+    return asked.order(work_id).to_arrow_table()

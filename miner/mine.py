@@ -13,10 +13,10 @@ from data.corpus import Corpus, new_run
 from data.errors import StoppedError
 from data.journal import Checkpoint, Journal
 from data.protocol import Protocol
+from data.readers import cores, reading_pool
 from miner.openalex import PER_PAGE, Query, queries, topics_only
 from miner.pages import CursorError, Pages
 from miner.parts import Mined, Part, Taken, done
-from miner.readers import cores, reading_pool
 from miner.slices import Slice, slice_size, slices
 
 WORKERS = 8

@@ -52,6 +52,23 @@ def test_wrong_use_is_told(tmp_path: Path) -> None:
     assert "Traceback" not in missing.stderr
 
 
+def test_lines_are_the_same_with_workers(tmp_path: Path) -> None:
+    texts = tmp_path / "in.jsonl"
+    paper = {"title": None, "abstract": "We fine-tune a pretrained ResNet-50 on BraTS."}
+    texts.write_text("".join(json.dumps({"id": str(n)} | paper) + "\n" for n in range(2100)))
+    for name, options in (("one", ()), ("two", ("--workers", "2"))):
+        out = str(tmp_path / name)
+        assert cats("annotate", "--texts", str(texts), "--out", out, *options).returncode == 0
+    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_a_scheduler_goes_with_dask(tmp_path: Path) -> None:
+    survey(tmp_path)
+    done = cats("annotate", "-C", str(tmp_path), "--scheduler", "tcp://127.0.0.1:1")
+    assert done.returncode == 3
+    assert "--engine dask" in done.stderr
+
+
 def test_a_survey_is_annotated(tmp_path: Path) -> None:
     corpus = survey(tmp_path)
     corpus.append(Work, [work(abstract="We evaluate on BraTS.")], name="a")

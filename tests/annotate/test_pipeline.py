@@ -1,11 +1,17 @@
+import itertools
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from annotate.pipeline import Annotation, Annotator
+from annotate.implied import ready_made, speaks_of_transfer
+from annotate.pipeline import READY_CUES, SCRATCH_CUES, STUDY_CUES, Annotation, Annotator
+from annotate.roles import says_from_scratch
+from annotate.sentences import sentence_starts
+from annotate.texts import read_papers
 from data.records import Passage
 from data.sample import TRUTH, phrases
 
@@ -318,6 +324,108 @@ _SENTENCES = [
 )
 def test_offsets_hold_in_any_text(annotator: Annotator, text: str) -> None:
     annotation(annotator, text)
+
+
+@given(st.text(st.characters(), max_size=60) | st.text(max_size=200))
+def test_any_text_can_be_annotated(annotator: Annotator, text: str) -> None:
+    annotation(annotator, text, title=text[::-1])
+
+
+_MB = 1_000_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ImageNet " * (_MB // 36),
+        "(((((" * (_MB // 5),
+        "pre-trained on " * (_MB // 15),
+        "x" * _MB,
+        "a-b-c-" * (_MB // 6),
+        "DRIVE, " * (_MB // 28),
+        "We evaluate on " + ", ".join(["ImageNet", "BraTS", "CheXpert", "LiTS"] * 5000),
+        "We evaluate on BraTS. " * 5000 + "It is so. " * 95_000,
+        "(" * 100_000 + "ImageNet" + ")" * 100_000,
+        "Image" + " " * _MB + "Net",
+        "BraTS " + "1" * _MB,
+        "pre-trained " + "a" * _MB,
+    ],
+    ids=lambda text: f"{text[:12]}...{len(text)}",
+)
+def test_long_and_odd_texts_come_to_an_end(annotator: Annotator, text: str) -> None:
+    """How the time grows with the length is in tests/benchmarks/annotator.py."""
+    annotation(annotator, text)
+
+
+_CUE_PIECES = st.sampled_from(
+    [
+        *[
+            "pre",
+            "-",
+            " ",
+            "Pre-trained",
+            "pretraining",
+            "models",
+            "\u017f",
+            "\u0131",
+            "\n",
+            "\u2010",
+        ],
+        *["foundation", "Foundation models", "from scratch", "scratch-trained", "train", "learned"],
+        *[
+            "random",
+            "ly",
+            "initialised",
+            "initiali",
+            "zation",
+            "weights",
+            "network",
+            "without",
+            "any",
+        ],
+        *[
+            "transfer",
+            "learning",
+            "fine",
+            "tun",
+            "self",
+            "supervised",
+            "the",
+            "existing",
+            "(",
+            "we",
+        ],
+    ]
+)
+
+
+@settings(max_examples=400)
+@given(st.lists(_CUE_PIECES, max_size=9).map("".join) | st.lists(_CUE_PIECES).map(" ".join))
+def test_a_sentence_that_tells_something_has_a_cue(annotator: Annotator, sentence: str) -> None:
+    _has_its_cues(annotator, sentence)
+
+
+def test_real_sentences_that_tell_something_have_a_cue(annotator: Annotator, shared: Path) -> None:
+    told = 0
+    for name in ("pmlr_medical.jsonl", "cv_passages.jsonl"):
+        for _, passages in read_papers(shared / "corpus" / name):
+            for passage in passages:
+                cuts = [*sentence_starts(passage.text), len(passage.text)]
+                for start, end in itertools.pairwise(cuts):
+                    told += _has_its_cues(annotator, passage.text[start:end])
+    assert told > 500
+
+
+def _has_its_cues(annotator: Annotator, sentence: str) -> bool:
+    (scan,) = annotator._matcher.scan([sentence])
+    cues = {cue for _, cue in scan.cues}
+    if ready_made(sentence):
+        assert cues & READY_CUES
+    if speaks_of_transfer(sentence):
+        assert cues & (READY_CUES | STUDY_CUES)
+    if says_from_scratch(sentence):
+        assert cues & SCRATCH_CUES
+    return bool(cues)
 
 
 def test_the_sample_is_read_as_it_was_meant(annotator: Annotator) -> None:

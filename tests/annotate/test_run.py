@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -6,7 +7,9 @@ import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from builders import NOW, PROTOCOL, work
 
@@ -15,6 +18,8 @@ from annotate.pipeline import Annotator
 from annotate.run import annotate_survey, text_hash
 from data.catalogue import add, own_table
 from data.corpus import Corpus
+from data.engines import Engine
+from data.errors import InputError
 from data.records import Work, passages_of
 
 
@@ -121,6 +126,72 @@ def test_kill_while_annotating_doubles_nothing(tmp_path: Path) -> None:
     assert len(uses) == len(set(uses)) == 9000
     names = corpus.table("SELECT work_id FROM candidates")["work_id"].to_pylist()
     assert len(names) == len(set(names)) == 9000
+
+
+def annotated(path: Path, corpus: Corpus, *options: str) -> dict[str, list[dict[str, object]]]:
+    """The parts that `cats annotate` makes of a copy of the survey, without run and version."""
+    shutil.copytree(corpus.path, path)
+    command = [sys.executable, "-m", "cats", "annotate", "-C", str(path), *options]
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    return {
+        part.name.rsplit("-", 1)[1]: pq.read_table(part).drop_columns(["run"]).to_pylist()
+        for part in (path / "uses").iterdir()
+    }
+
+
+def test_uses_and_parts_are_the_same_however_it_is_run(tmp_path: Path) -> None:
+    abstract = "We fine-tune a pretrained ResNet-50 on BraTS 2020. It is trained from scratch."
+    corpus = mined(tmp_path / "survey", 4500, abstract)
+    alone = annotated(tmp_path / "a", corpus)
+    assert [len(alone[name]) for name in sorted(alone)] == [4000, 4000, 1000]
+    assert annotated(tmp_path / "b", corpus, "--workers", "2") == alone
+    assert annotated(tmp_path / "c", corpus, "--engine", "dask", "--workers", "2") == alone
+
+
+def test_a_running_dask_cluster_is_used(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    corpus = mined(tmp_path / "survey", 10)
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as at:
+        options = ("--engine", "dask", "--scheduler", at.scheduler_address)
+        assert annotated(tmp_path / "a", corpus, *options) == annotated(tmp_path / "b", corpus)
+
+
+def test_lines_keep_their_order_when_parts_are_ready_out_of_order(annotator: Annotator) -> None:
+    class Backwards(Engine):
+        def mapped(self, function: Any, values: Any) -> Any:
+            yield from reversed([function(value) for value in values])
+
+    papers = [(str(n), passages_of(work(str(n)))) for n in range(4100)]
+    found = annotate.run.annotated(iter(papers), annotator, run="r", engine=Backwards())
+    assert [made.work_id for made in found] == [work_id for work_id, _ in papers]
+
+
+def test_a_part_is_no_longer_than_memory_allows(
+    tmp_path: Path, annotator: Annotator, clock: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(annotate.run, "_PART_LETTERS", 70)
+    corpus = mined(tmp_path, 7)  # 29 characters each
+    annotate_survey(corpus, annotator, clock=clock)  # type: ignore[arg-type]
+    assert len(list((tmp_path / "uses").iterdir())) == 3
+
+
+def test_a_worker_of_another_version_is_refused(annotator: Annotator) -> None:
+    remade, arguments = annotator.__reduce__()
+    assert remade(*arguments).version == annotator.version
+    with pytest.raises(InputError, match="same version"):
+        remade(*arguments[:2], "cats-rules@0.0.1+0")
+
+
+def test_kill_with_workers_doubles_nothing(tmp_path: Path) -> None:
+    corpus = mined(tmp_path, 9000)
+    command = [sys.executable, "-m", "cats", "annotate", "-C", str(tmp_path), "--workers", "2"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as child:
+        while not (tmp_path / "uses").is_dir():
+            time.sleep(0.01)
+        os.kill(child.pid, signal.SIGKILL)
+    subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
+    uses = [use.work_id for use in corpus.uses()]
+    assert len(uses) == len(set(uses)) == 9000
 
 
 def test_the_hash_follows_every_passage() -> None:

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from builders import NOW, PROTOCOL, survey, use, work
 
+import data.corpus
 from data.corpus import Corpus, new_run, write_whole
 from data.errors import InputError
 from data.records import Passage, Use, Work
@@ -73,11 +74,30 @@ def test_passages_come_with_title_and_abstract_first(tmp_path: Path) -> None:
     assert [p.section for p in passages] == ["title", "abstract", "methods"]
 
 
+def test_passages_are_read_range_by_range(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data.corpus, "_WORKS_AT_ONCE", 4)
+    monkeypatch.setattr(data.corpus, "_TEXTS_AT_ONCE", 3)
+    ids = [f"W{n}" for n in range(11)]
+    corpus = survey(tmp_path, [work(each) for each in reversed(ids)])
+    full = [
+        Passage(work_id=each, section=section, order=order, text=each, origin="jats")
+        for each in [*ids, "W12"]
+        for section, order in (("results", 0), ("methods", 1), ("methods", 0))
+    ]
+    corpus.append(Passage, full, name="p")
+    found = list(corpus.passages())
+    assert [work_id for work_id, _ in found] == sorted(ids)
+    for work_id, passages in found:
+        assert {passage.work_id for passage in passages} == {work_id}
+        told = [(passage.section, passage.order) for passage in passages]
+        assert told[2:] == [("methods", 0), ("methods", 1), ("results", 0)]
+
+
 def test_what_screening_left_out_is_not_in_the_survey(tmp_path: Path) -> None:
     corpus = survey(tmp_path, [work("W1"), work("W2")])
     with corpus.journal() as journal:
         journal.screen("protocol", [("W1", False, "year 1999"), ("W2", True, "")], now=NOW)
-    assert [found.id for found, _ in corpus.passages()] == ["W2"]
+    assert [work_id for work_id, _ in corpus.passages()] == ["W2"]
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:

@@ -24,13 +24,13 @@ from data.corpus import Corpus
 from data.errors import InputError, NetworkError, StoppedError
 from data.journal import Checkpoint
 from data.protocol import load
+from data.readers import reading_pool
 from data.settings import Settings
 from miner.files import mine_file, read_records
 from miner.mine import Miner, mine
 from miner.pace import Pace
 from miner.pages import Pages
 from miner.parts import Mined
-from miner.readers import reading_pool
 from miner.replay import serve
 
 N_WORKS = 730  # eight pages
@@ -345,7 +345,7 @@ def test_other_processes_tell_a_page_that_is_not_whole(tmp_path: Path, fault: st
 def test_readers_do_not_run_the_script_that_asks_for_them(tmp_path: Path) -> None:
     script = tmp_path / "unguarded.py"
     script.write_text(
-        "from miner.readers import reading_pool\n"
+        "from data.readers import reading_pool\n"
         "print('begun')\n"
         "with reading_pool(2) as pool:\n"
         "    print(pool.submit(len, 'four').result())\n"
@@ -365,7 +365,7 @@ def test_readers_end_when_the_run_is_killed(tmp_path: Path) -> None:
     survey(tmp_path / "s")
     script = (
         "import sys, time, multiprocessing\n"
-        "from miner.readers import reading_pool\n"
+        "from data.readers import reading_pool\n"
         "if __name__ == '__main__':\n"
         "    with reading_pool(2) as pool:\n"
         "        list(pool.map(abs, [1, 2]))\n"

@@ -271,7 +271,7 @@ def merge(corpus: Corpus) -> dict[str, str]:
 
 
 def included(corpus: Corpus) -> set[str]:
-    return {work.id for work, _ in corpus.passages()}
+    return {work_id for work_id, _ in corpus.passages()}
 
 
 def test_a_survey_counts_a_paper_once(tmp_path: Path) -> None:
