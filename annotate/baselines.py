@@ -131,6 +131,7 @@ def _uses(
                         "tuning": None,
                         "score": None,
                         "also": (),
+                        "known": True,
                     }
                     uses.setdefault((dataset, role), use)
     return list(uses.values())
