@@ -149,14 +149,15 @@ class Matcher:
         """What is spelled like a name, and cue words, in each text: one pass over all of them."""
         scans = [Scan() for _ in texts]
         read = self._alphabet.read(texts)
-        for index, start, end, number in self._hits(read):
-            first = int(read.starts[number])
-            place = int(read.places[start]) - first
-            if index >= len(self._aliases):
-                scans[number].cues.append((place, self._cues[index - len(self._aliases)]))
+        n_names = len(self._aliases)
+        for index, start, end, number, offset in self._hits(read):
+            scan = scans[number]
+            if index >= n_names:
+                place = int(read.places[start]) - offset
+                scan.cues.append((place, self._cues[index - n_names]))
                 continue
-            places = (read.places[start:end] - first).tolist()
-            found = scans[number].candidates
+            places = (read.places[start:end] - offset).tolist()
+            found = scan.candidates
             for alias in self._aliases[index]:
                 name = _fitted(texts[number], places, alias)
                 if name is not None and (name not in found or alias.length > found[name].length):
@@ -164,9 +165,9 @@ class Matcher:
         return scans
 
     def _hits(self, read: Letters) -> list[list[int]]:
-        """(alias or cue, first letter, letter after the last, text), but for those inside words.
+        """(alias or cue, first letter, letter after the last, text, its start) of what is found.
 
-        Nearly all that spells a name is inside a word ("wit", "ers"), so that is seen to first.
+        Nearly all that spells a name is inside a word ("wit", "ers"), so that is dropped first.
         """
         found = self._scan.find_matches_as_indexes(read.letters, overlapping=True)
         hits = np.fromiter(chain.from_iterable(found), np.intp, 3 * len(found)).reshape(-1, 3)
@@ -181,7 +182,7 @@ class Matcher:
         )
         kept = is_apart | (index >= len(self._aliases))
         number = np.searchsorted(read.starts, first[kept], side="right") - 1
-        rows: list[list[int]] = np.column_stack([hits[kept], number]).tolist()
+        rows: list[list[int]] = np.column_stack([hits[kept], number, read.starts[number]]).tolist()
         return rows
 
     def context_words(self, text: str) -> frozenset[str]:
