@@ -16,7 +16,7 @@ $(VENV)/base: pyproject.toml
 
 $(VENV)/dev: $(VENV)/base
 	$(BIN)/pip install --quiet "$(TORCH)"
-	$(BIN)/pip install --quiet -e ".[dashboard,experiments,dev]"
+	$(BIN)/pip install --quiet -e ".[dashboard,experiments,cluster,dev]"
 	touch $@
 
 demo: $(VENV)/base

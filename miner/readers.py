@@ -32,14 +32,14 @@ def reading_pool(processes: int) -> Iterator[Executor | None]:
     # Not forked: a fork copies the locks of other threads as they are.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(processes, mp_context=context, initializer=_begin) as pool:
-        with _no_main():
+        with no_main():
             for _ in range(processes):
                 pool.submit(os.getpid)  # each starts one
         yield pool
 
 
 @contextmanager
-def _no_main() -> Iterator[None]:
+def no_main() -> Iterator[None]:
     """Keep new processes from running this one's main module, which may be anybody's script."""
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
