@@ -95,7 +95,7 @@ def _worker_ends() -> Iterator[None]:
 
 @contextmanager
 def _dask(workers: int, scheduler: str | None) -> Iterator[tuple[Executor, int]]:
-    """(executor of a Dask cluster, its workers)."""
+    """(executor of a Dask cluster, how many parts it reads at once)."""
     try:
         from distributed import Client, KilledWorker, LocalCluster
         from distributed.comm.core import CommClosedError
@@ -106,8 +106,8 @@ def _dask(workers: int, scheduler: str | None) -> Iterator[tuple[Executor, int]]
             _cluster(LocalCluster, workers, scheduler) as address,
             _client(Client, address) as client,
         ):
-            n_workers = len(client.scheduler_info(n_workers=-1)["workers"])
-            yield client.get_executor(pure=False), n_workers or workers
+            threads = sum(client.nthreads().values())
+            yield client.get_executor(pure=False), threads or workers
     except (KilledWorker, CommClosedError, CancelledError) as e:
         raise StoppedError(
             f"the cluster or a worker was ended from outside ({type(e).__name__}: {e}); "

@@ -190,17 +190,17 @@ def _part(place: str, works: str, info: fs.FileInfo) -> SnapshotPart | None:
 
 
 def _listing(store: fs.FileSystem, folder: str) -> list[fs.FileInfo]:
-    """The files of a folder and of its days; none if there is no such folder."""
+    """The files of a folder, and of its days if it has any; none if there is no such folder."""
     try:
         infos = store.get_file_info(fs.FileSelector(folder, allow_not_found=True))
-        days = [info.path for info in infos if _DAY.search(f"{info.path}/")]
-        inner = [fs.FileSelector(day) for day in days if not _DAY.search(f"{folder}/")]
-        files = [info for day in inner for info in store.get_file_info(day)]
+        # Only then, since what was named may be anybody's home folder.
+        if any(_DAY.match(f"{info.base_name}/") for info in infos):
+            infos = store.get_file_info(fs.FileSelector(folder, recursive=True))
     except NotADirectoryError:
         return []
     except OSError as e:
         raise _unreached(folder, e) from e
-    return sorted([*infos, *files], key=lambda info: str(info.path))
+    return sorted(infos, key=lambda info: str(info.path))
 
 
 # --- the manifest -----------------------------------------------------------------------------
