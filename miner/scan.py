@@ -31,19 +31,9 @@ _BATCH = 5000  # works that are in memory together, and become one file
 _ROWS = 4096  # rows of the wide columns that are unpacked together
 _BUFFER = 1 << 20
 # Columns that hold JSON where Parquet does not nest them.
-_NESTED = frozenset(
-    [
-        "abstract_inverted_index",
-        "ids",
-        "primary_location",
-        "locations",
-        "authorships",
-        "topics",
-        "referenced_works",
-        "open_access",
-        "best_oa_location",
-    ]
-)
+_NESTED_COLUMNS = """abstract_inverted_index ids primary_location locations authorships topics
+referenced_works open_access best_oa_location"""
+_NESTED = frozenset(_NESTED_COLUMNS.split())
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,43 +17,9 @@ from functools import cached_property
 
 from data.errors import InputError
 
-_STOP = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "for",
-        "if",
-        "in",
-        "into",
-        "is",
-        "it",
-        "no",
-        "not",
-        "of",
-        "on",
-        "or",
-        "such",
-        "that",
-        "the",
-        "their",
-        "then",
-        "there",
-        "these",
-        "they",
-        "this",
-        "to",
-        "was",
-        "will",
-        "with",
-    ]
-)
+_STOP_WORDS = """a an and are as at be but by for if in into is it no not of on or such that the
+their then there these they this to was will with"""
+_STOP = frozenset(_STOP_WORDS.split())
 _TOKEN = re.compile(r"[^\W_]+")
 _PIECE = re.compile(r'"[^"]*"(?:~\d{1,3}(?![^\s()]))?|[()]|[^\s()"]+|"')
 _GAP = 10**6  # places between title and abstract, so that no phrase spans both

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,7 +22,7 @@ from hypothesis import strategies as st
 
 from data.corpus import Corpus
 from data.errors import InputError, NetworkError, StoppedError
-from data.protocol import Protocol, load
+from data.protocol import load
 from data.records import Work
 from data.settings import Settings
 from miner.criteria import Criteria
@@ -159,8 +158,8 @@ QUESTIONS: list[dict[str, Any]] = [
     {},
     {"more": SEEDS},
     {"topics": False, "more": SEEDS},
-    {"text": '"on pretraining" NOT ct'},
-    {"text": "pretrain* AND network", "more": SEEDS},
+    {"text": '"on pretraining" NOT transfer'},
+    {"text": "pretraini* AND network", "more": SEEDS},
     {"topics": False, "text": '"transfer networks"~2 OR (pretrained AND scan)'},
 ]
 
@@ -232,16 +231,15 @@ def test_bare_ids_are_seen(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-@pytest.mark.parametrize("number", range(0, 600, 7))
-def test_no_line_is_left_out_that_answers(question: dict[str, Any], number: int) -> None:
-    one = record(number)
-    text = PROTOCOL if question.get("topics", True) else re.sub(r"topics = .*\n", "", PROTOCOL)
-    if "text" in question:
-        text = text.replace("first_year", f"text = '{question['text']}'\nfirst_year")
-    criteria = Criteria(Protocol.model_validate(tomllib.loads(text + question.get("more", ""))))
-    for separators in ((",", ":"), (", ", ": ")):
-        line = json.dumps(one, separators=separators).encode()
-        assert criteria.may_match(line) or not criteria.questions(one)
+def test_no_line_is_left_out_that_answers(tmp_path: Path, question: dict[str, Any]) -> None:
+    criteria = Criteria(load(asking(tmp_path, **question).path / "protocol.toml"))
+    passed = 0
+    for each in RECORDS:
+        for separators in ((",", ":"), (", ", ": ")):
+            line = json.dumps(each, separators=separators).encode()
+            assert criteria.may_match(line) or not criteria.questions(each)
+            passed += criteria.may_match(line)
+    assert passed < len(RECORDS), "nothing is left out early"
 
 
 # --- layouts ----------------------------------------------------------------------------------
@@ -264,7 +262,7 @@ def test_every_layout_is_found_from_where_one_stands(
     write_copy(tmp_path / "copy" / Path(layout).parent, LAYOUTS[layout])
     write_jsonl(tmp_path / "copy" / Path(layout).parent / "authors/part_0000.gz", [{"id": "A1"}])
     place = (tmp_path / "copy" / f"{layout}{below}").resolve()
-    if place in (tmp_path, tmp_path / "copy" / "..", tmp_path.resolve()):
+    if place == tmp_path:
         pytest.skip("above the copy")
     names = [part.name for part in release_at(str(place)).parts]
     assert len(names) == (1 if "updated" in below else 4)
@@ -281,7 +279,7 @@ def test_a_place_without_works_says_what_to_name(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "authors/updated_date=2026-01-01/part_0000.gz", [{"id": "A1"}])
     (tmp_path / "notes.txt").write_text("x")
     for place in (tmp_path, tmp_path / "none", tmp_path / "notes.txt"):
-        with pytest.raises(InputError, match="no parts of works.*s3://openalex/data"):
+        with pytest.raises(InputError, match=r"no parts of works.*s3://openalex/data"):
             release_at(str(place))
     for place in ("gs://openalex/data", "s3://openalex/data?key=1"):
         with pytest.raises(InputError, match="no s3:// address"):
@@ -424,7 +422,9 @@ def test_a_damaged_part_is_told_and_the_others_are_taken(
     damage(bad)
     found = read(corpus, tmp_path / "c")
     told = [row for row in rejects(corpus) if row["record"] is None]
-    assert any("2026-05-02" in row["at"] and "fetch the part again" in row["reason"] for row in told)
+    assert any(
+        "2026-05-02" in row["at"] and "fetch the part again" in row["reason"] for row in told
+    )
     assert found.parts == 4
     others = {row for row in rows(whole) if int(row[0][1:]) % 4 != 2}
     assert others <= set(rows(corpus))
@@ -451,7 +451,9 @@ def test_bad_records_are_set_aside_with_their_place(tmp_path: Path) -> None:
     found = read(corpus, tmp_path / "c")
     assert found.mined == Mined(1, 0, 4)
     assert found.records == 5
-    assert [row["at"] for row in rejects(corpus)] == [f"part_0000.gz, line {n}" for n in range(2, 6)]
+    assert [row["at"] for row in rejects(corpus)] == [
+        f"part_0000.gz, line {n}" for n in range(2, 6)
+    ]
     assert hits(corpus) == {("W10", "search")}
     assert not is_open(corpus)  # the part itself is whole
 
@@ -616,7 +618,7 @@ def test_a_running_scheduler_is_used(tmp_path: Path) -> None:
     write_copy(tmp_path / "c", ".gz")
     corpus = survey(tmp_path / "s")
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0"
     ) as cluster:
         at = cluster.scheduler_address
         engine = Engine("dask", scheduler=at)
