@@ -172,7 +172,7 @@ class Journal:
     def runs(self, kind: str, *, settings: Mapping[str, Any]) -> list[str]:
         """All runs of that kind and settings, oldest first."""
         rows = self._db.execute(
-            "SELECT id FROM runs WHERE kind = ? AND settings = ? ORDER BY started_at, id",
+            "SELECT id FROM runs WHERE kind = ? AND settings = ? ORDER BY rowid",
             (kind, json.dumps(settings, sort_keys=True, default=str)),
         )
         return [run for (run,) in rows]

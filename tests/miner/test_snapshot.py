@@ -72,12 +72,11 @@ def write_jsonl(path: Path, records: Records) -> None:
 
 def _as_map(each: Mapping[str, Any]) -> dict[str, Any]:
     index = each["abstract_inverted_index"]
-    day, changed = each["publication_date"], datetime.fromisoformat(each["updated_date"])
     return {
         **each,
-        "abstract_inverted_index": list(index.items()) if index else None,
-        "publication_date": date.fromisoformat(day),
-        "updated_date": changed,
+        "abstract_inverted_index": list(index.items()),
+        "publication_date": date.fromisoformat(each["publication_date"]),
+        "updated_date": datetime.fromisoformat(each["updated_date"]),
     }
 
 
@@ -90,14 +89,14 @@ def _as_it_is(each: Mapping[str, Any]) -> dict[str, Any]:
     return dict(each)
 
 
+_MAPS = {(_as_map, "abstract_inverted_index"): pa.map_(pa.string(), pa.list_(pa.int64()))}
+
+
 def write_parquet(path: Path, records: Records, how: Any = _as_json) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    table = pa.Table.from_pylist([how(each) for each in records])
-    if how is _as_map:
-        kind = pa.map_(pa.string(), pa.list_(pa.int64()))
-        rows = [how(each)["abstract_inverted_index"] for each in records]
-        at = table.schema.get_field_index("abstract_inverted_index")
-        table = table.set_column(at, "abstract_inverted_index", pa.array(rows, kind))
+    columns = {name: [how(each)[name] for each in records] for name in records[0]}
+    arrays = {name: pa.array(each, _MAPS.get((how, name))) for name, each in columns.items()}
+    table = pa.table(arrays)
     pq.write_table(table, path, compression="snappy", row_group_size=70)
 
 
