@@ -35,6 +35,7 @@ bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/annotator.py
 	$(BIN)/python tests/benchmarks/mining.py
 	$(BIN)/python tests/benchmarks/versions.py
+	$(BIN)/python tests/benchmarks/snapshot.py
 
 clean:
 	rm -rf $(VENV) dist

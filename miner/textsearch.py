@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
+from itertools import chain
 
 from data.errors import InputError
 
@@ -23,6 +24,7 @@ _STOP = frozenset(_STOP_WORDS.split())
 _TOKEN = re.compile(r"[^\W_]+")
 _PIECE = re.compile(r'"[^"]*"(?:~\d{1,3}(?![^\s()]))?|[()]|[^\s()"]+|"')
 _GAP = 10**6  # places between title and abstract, so that no phrase spans both
+_MANY = 100_000  # words whose stem is kept
 _DEEPEST = 50  # brackets in brackets
 
 Test = Callable[["Words"], bool]
@@ -33,21 +35,21 @@ class Words:
     """The words of some texts, by stem and place."""
 
     def __init__(self, *texts: str) -> None:
-        self._texts = texts
+        self._texts = list(map(tokens, texts))
 
     @cached_property
     def places(self) -> dict[str, list[int]]:
         """Each stem with its places in rising order."""
         found: dict[str, list[int]] = {}
         for number, text in enumerate(self._texts):
-            for place, token in enumerate(tokens(text), start=number * _GAP):
+            for place, token in enumerate(text, start=number * _GAP):
                 found.setdefault(stem(token), []).append(place)
         return found
 
     @cached_property
     def forms(self) -> frozenset[str]:
         """The words as they stand, in lower case."""
-        return frozenset(token for text in self._texts for token in tokens(text))
+        return frozenset(chain.from_iterable(self._texts))
 
 
 def tokens(text: str) -> list[str]:
@@ -55,6 +57,7 @@ def tokens(text: str) -> list[str]:
     return _TOKEN.findall(text.lower())
 
 
+@lru_cache(_MANY)
 def stem(word: str) -> str:
     """The singular of an English plural; other words stay as they are.
 

@@ -124,29 +124,35 @@ def frames(root: Path) -> int:
 
 def cats(engine: Engine) -> Callable[[Path], int]:
     def run(root: Path) -> int:
+        seen = _SEEN
+        seen.clear()
         with tempfile.TemporaryDirectory() as folder:
             survey = Corpus.create(Path(folder) / "s", protocol=_PROTOCOL)
-            protocol = load(survey.path / "protocol.toml")
             at = mine_snapshot(
-                survey, protocol, str(root), clock=lambda: datetime.now(UTC), engine=engine
+                survey,
+                load(survey.path / "protocol.toml"),
+                str(root),
+                clock=lambda: datetime.now(UTC),
+                engine=engine,
+                progress=lambda at: seen.append((time.perf_counter(), at.records)),
             )
             return at.mined.works
 
     return run
 
 
+_SEEN: list[tuple[float, int]] = []  # (time, records so far) after each part of the last run
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--works", type=int, default=160_000)
-    parser.add_argument("--parts", type=int, default=8)
+    parser.add_argument("--works", type=int, default=240_000)
+    parser.add_argument("--parts", type=int, default=24)
     parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
     two, n = options.workers, options.works
     with tempfile.TemporaryDirectory() as folder:
-        # A quarter as well: the difference is without what it takes to start.
-        copies = {n // 4: Path(folder) / "quarter", n: Path(folder) / "whole"}
-        for size, root in copies.items():
-            write(root, size, options.parts)
+        write(Path(folder), n, options.parts)
         print(f"{n} works in {options.parts} parts, one in {_ONE_IN} asked for")
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} when it began")
         peers: dict[str, tuple[str, Callable[[Path], int]]] = {
@@ -154,7 +160,8 @@ def main() -> None:
             "parquet": ("pandas.read_parquet", frames),
         }
         for form, peer in peers.items():
-            size = sum(path.stat().st_size for path in (copies[n] / form).rglob("part_*"))
+            root = Path(folder) / form
+            size = sum(path.stat().st_size for path in root.rglob("part_*"))
             print(f"{form}: {size / 1e6:.1f} MB, {size / n:.0f} bytes a work", flush=True)
             ways = {
                 peer[0]: (1, peer[1]),
@@ -163,40 +170,36 @@ def main() -> None:
                 f"cats, Dask, {two} workers": (two, cats(Engine("dask", workers=two))),
             }
             for name, (workers, run) in ways.items():
-                took = {each: _seconds(run, copies[each] / form, each) for each in copies}
-                _tell(name, took, workers=workers, bytes_a_work=size / n)
-            if form == "jsonl":
-                raw = sum(
-                    len(gzip.decompress(path.read_bytes()))
-                    for path in (copies[n] / form).rglob("part_*")
-                )
-                print(f"  unpacked: {raw / n:.0f} bytes a work")
+                _measured(name, run, root, n, workers=workers, bytes_a_work=size / n)
+        packed = (Path(folder) / "jsonl").rglob("part_*")
+        raw = sum(len(gzip.decompress(path.read_bytes())) for path in packed)
+        print(f"JSON lines unpacked: {raw / n:.0f} bytes a work")
 
 
-def _seconds(run: Callable[[Path], int], root: Path, n: int) -> tuple[float, float]:
-    """(wall, CPU of all processes) of a run that must find all works asked for."""
-    wall, cpu = time.perf_counter(), _cpu_s()
-    found = run(root)
-    assert found == -(-n // _ONE_IN), f"{found} of {-(-n // _ONE_IN)} works"
-    return time.perf_counter() - wall, _cpu_s() - cpu
-
-
-def _tell(
+def _measured(
     name: str,
-    took: Mapping[int, tuple[float, float]],
+    run: Callable[[Path], int],
+    root: Path,
+    n: int,
     *,
     workers: int,
     bytes_a_work: float,
 ) -> None:
-    (few, (few_wall, few_cpu)), (n, (wall, cpu)) = took.items()
-    pace = (n - few) / max(wall - few_wall, 1e-9)  # works a second once all has started
-    start_s = max(0.0, wall - n / pace)
-    cpu_us = 1e6 * (cpu - few_cpu) / (n - few)
+    _SEEN.clear()
+    began, cpu = time.perf_counter(), _cpu_s()
+    found = run(root)
+    wall, cpu = time.perf_counter() - began, _cpu_s() - cpu
+    assert found == -(-n // _ONE_IN), f"{found} of {-(-n // _ONE_IN)} works"
+    pace = n / wall
+    if _SEEN:
+        # From a quarter on: by then all processes have started.
+        (start, before), (end, after) = _SEEN[len(_SEEN) // 4], _SEEN[-1]
+        pace = (after - before) / (end - start)
     hours = {each: _WHOLE / (pace / workers * each) / 3600 for each in (1, 8, 64)}
     print(
-        f"  {name:24} {wall:6.2f} s, {start_s:4.1f} s of it start; then {pace:8.0f} works/s"
-        f"  {pace * bytes_a_work / 1e6:6.1f} MB/s  CPU {cpu_us:5.1f} us/work;  300M works: "
-        + ", ".join(f"{each} workers {time_h:.2f} h" for each, time_h in hours.items()),
+        f"  {name:24} {wall:6.2f} s in all, CPU {cpu:6.2f} s; once begun {pace:8.0f} works/s"
+        f"  {pace * bytes_a_work / 1e6:6.1f} MB/s;  300M works on "
+        + ", ".join(f"{each}: {time_h:.2f} h" for each, time_h in hours.items()),
         flush=True,
     )
 
