@@ -16,7 +16,7 @@ $(VENV)/base: pyproject.toml
 
 $(VENV)/dev: $(VENV)/base
 	$(BIN)/pip install --quiet "$(TORCH)"
-	$(BIN)/pip install --quiet -e ".[dashboard,fulltext,experiments,dev]"
+	$(BIN)/pip install --quiet -e ".[dashboard,fulltext,experiments,cluster,dev]"
 	touch $@
 
 demo: $(VENV)/base
@@ -36,6 +36,7 @@ bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/mining.py
 	$(BIN)/python tests/benchmarks/versions.py
 	$(BIN)/python tests/benchmarks/fulltext.py
+	$(BIN)/python tests/benchmarks/snapshot.py
 
 clean:
 	rm -rf $(VENV) dist

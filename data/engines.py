@@ -122,7 +122,7 @@ def _cluster(local: Any, workers: int, scheduler: str | None) -> Iterator[Any]:
         yield scheduler
         return
     with no_main():
-        cluster = local(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        cluster = local(n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0")
     with cluster:
         yield cluster
 

@@ -179,6 +179,14 @@ class Journal:
         ).fetchone()
         return None if row is None else str(row[0])
 
+    def runs(self, kind: str, *, settings: Mapping[str, Any]) -> list[str]:
+        """All runs of that kind and settings, oldest first."""
+        rows = self._db.execute(
+            "SELECT id FROM runs WHERE kind = ? AND settings = ? ORDER BY rowid",
+            (kind, json.dumps(settings, sort_keys=True, default=str)),
+        )
+        return [run for (run,) in rows]
+
     def ended_at(self, kind: str, *, settings: Mapping[str, Any]) -> datetime | None:
         """When the latest run of that kind and settings came to its end, or None."""
         row = self._db.execute(

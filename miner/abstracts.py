@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
-import orjson
+import msgspec
 
 from data.corpus import CANDIDATES, Corpus, new_run
 from data.errors import InputError
@@ -263,7 +263,7 @@ def _pubmed_term(name: str) -> str:
 def _pubmed_answers(body: bytes) -> Answers:
     answers: dict[str, Said] = {}
     try:
-        results = orjson.loads(body)["resultList"]["result"]
+        results = msgspec.json.decode(body)["resultList"]["result"]
         for result in results:
             said = Said(plain_text(result.get("title") or ""), _abstract(result))
             for name in _result_names(result):

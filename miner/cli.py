@@ -21,17 +21,49 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 _Step = Literal["mine", "again", "update"]
-Workers = Annotated[int, typer.Option(min=1, max=64, help="Slices fetched at once.")]
+Workers = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=64,
+        help="Slices fetched at once, or processes that read a snapshot.",
+        show_default="8; for a snapshot one a core",
+    ),
+]
+
+
+Snapshot = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATH", help="A copy of OpenAlex's bulk snapshot: a folder, or s3://openalex/data."
+    ),
+]
+EngineName = Annotated[
+    Literal["local", "dask"], typer.Option(help="Where a snapshot's parts are read.")
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(metavar="tcp://HOST:PORT", help="A running Dask scheduler, for --engine dask."),
+]
 
 
 @app.command()
-def plan(corpus: CorpusDir = HERE, workers: Workers = 8, as_json: AsJson = False) -> None:
+def plan(
+    corpus: CorpusDir = HERE,
+    snapshot: Snapshot = None,
+    workers: Workers = None,
+    as_json: AsJson = False,
+) -> None:
     """What `cats mine` would fetch and cost, by year; one or two calls a question, no data."""
+    if snapshot is not None:
+        _plan_snapshot(corpus, snapshot, workers=workers, as_json=as_json)
+        return
     import os
 
     from data.corpus import PROTOCOL, Corpus
     from data.protocol import load
     from data.settings import settings
+    from miner.mine import WORKERS
     from miner.pace import usual_rate
     from miner.pages import Pages
     from miner.plan import plans
@@ -41,7 +73,7 @@ def plan(corpus: CorpusDir = HERE, workers: Workers = 8, as_json: AsJson = False
     has_key = outside.openalex_key is not None
     with Pages(outside) as pages:
         rate = usual_rate(outside.openalex_url, has_key=has_key)
-        asked = plans(protocol, pages, has_key=has_key, workers=workers, rate=rate)
+        asked = plans(protocol, pages, has_key=has_key, workers=workers or WORKERS, rate=rate)
     if as_json:
         print_json([plan.as_row() for plan in asked])
         return
@@ -71,6 +103,37 @@ def plan(corpus: CorpusDir = HERE, workers: Workers = 8, as_json: AsJson = False
     )
 
 
+def _plan_snapshot(corpus: Path, snapshot: str, *, workers: int | None, as_json: bool) -> None:
+    import dataclasses
+
+    from data.corpus import PROTOCOL, Corpus
+    from data.protocol import load
+    from data.readers import cores
+    from miner.snapshot import snapshot_plan
+
+    protocol = load(Corpus(corpus).path / PROTOCOL)
+    found = snapshot_plan(protocol, snapshot, workers=workers or cores())
+    if as_json:
+        print_json(dataclasses.asdict(found))
+        return
+    print_table(
+        ["parts", "GB", "records", "works", "records/s", "MB/s", "workers", "hours"],
+        [
+            [
+                found.parts,
+                f"{found.bytes / 1e9:.2f}",
+                found.records,
+                found.works,
+                found.records_per_s,
+                found.mb_per_s,
+                found.workers,
+                found.hours,
+            ]
+        ],
+    )
+    say("records, works and hours are judged by one part, read just now by one process")
+
+
 @app.command()
 def mine(
     corpus: CorpusDir = HERE,
@@ -95,7 +158,10 @@ def mine(
         float | None,
         typer.Option(min=0.1, help="Requests a second at most.", show_default="10, 30 with a key"),
     ] = None,
-    workers: Workers = 8,
+    snapshot: Snapshot = None,
+    engine: EngineName = "local",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
     as_json: AsJson = False,
 ) -> None:
     """Fetch the works that the protocol asks for; the same command continues a stopped run."""
@@ -133,7 +199,11 @@ def mine(
             speed = f"{per_s:,.0f} works/s" if per_s else ""
             bar.update(task, completed=works, total=expected, speed=speed, money=money)
 
-        if source is None:
+        if snapshot is not None:
+            _one_source(source=source, update=update)
+            on = (engine, workers, scheduler)
+            mined = _mine_snapshot(survey, snapshot, on=on, again=again, progress=progress)
+        elif source is None:
             step: _Step = "update" if update else "again" if again else "mine"
             mined = _mine_server(survey, step=step, limits=limits, progress=progress)
         elif kind is None:
@@ -165,7 +235,7 @@ def _mine_server(
     survey: Corpus,
     *,
     step: _Step,
-    limits: tuple[float | None, float | None, int],
+    limits: tuple[float | None, float | None, int | None],
     progress: Callable[[int, int | None, str], None],
 ) -> Mined:
     """Ask the server, within (budget in US dollars, requests a second, slices at once)."""
@@ -175,7 +245,7 @@ def _mine_server(
     from data.corpus import PROTOCOL
     from data.protocol import load
     from data.settings import settings
-    from miner.mine import mine, run_settings
+    from miner.mine import WORKERS, mine, run_settings
     from miner.pace import Pace, usual_rate
     from miner.pages import Pages
     from miner.parts import Mined
@@ -209,7 +279,7 @@ def _mine_server(
             server=server,
             clock=lambda: datetime.now(UTC),
             progress=told,
-            workers=workers,
+            workers=workers or WORKERS,
         )
     say(f"${pace.spent:.4f} spent")
     return mined
@@ -239,7 +309,7 @@ def _mine_list(
     kind: Kind,
     *,
     again: bool,
-    limits: tuple[float | None, float | None, int],
+    limits: tuple[float | None, float | None, int | None],
     progress: Callable[[int, int | None], None],
 ) -> Listed:
     """Look up the references of a list, within limits as in `_mine_server`."""
@@ -250,6 +320,7 @@ def _mine_list(
     from data.protocol import load
     from data.settings import settings
     from miner.lists import mine_list
+    from miner.mine import WORKERS
     from miner.pace import Pace, usual_rate
     from miner.pages import Pages
 
@@ -267,7 +338,7 @@ def _mine_list(
             clock=lambda: datetime.now(UTC),
             progress=progress,
             again=again,
-            workers=workers,
+            workers=workers or WORKERS,
         )
     if listed.taken_at is not None:
         say(
@@ -338,6 +409,50 @@ def abstracts(
     say(f"asked for {filled.asked} works; abstracts found: {found}")
     say(f"{filled.came_in} works came into the survey; `cats status --coverage` shows what lacks")
     _merge(survey)
+
+
+def _one_source(*, source: Path | None, update: bool) -> None:
+    if source is not None or update:
+        raise InputError("--snapshot excludes --from and --update; give one")
+
+
+def _mine_snapshot(
+    survey: Corpus,
+    place: str,
+    *,
+    on: tuple[Literal["local", "dask"], int | None, str | None],
+    again: bool,
+    progress: Callable[[int, int | None, str], None],
+) -> Mined:
+    """Read a snapshot on (engine, workers, scheduler)."""
+    import time
+    from datetime import UTC, datetime
+
+    from data.corpus import PROTOCOL
+    from data.engines import Engine
+    from data.protocol import load
+    from miner.snapshot import Progress, mine_snapshot
+
+    began = time.perf_counter()
+
+    def rate(at: Progress) -> str:
+        mb_per_s = at.bytes / 1e6 / (time.perf_counter() - began)
+        return f"{at.parts} of {at.of_parts} parts, {mb_per_s:,.1f} MB/s"
+
+    at = mine_snapshot(
+        survey,
+        load(survey.path / PROTOCOL),
+        place,
+        clock=lambda: datetime.now(UTC),
+        engine=Engine(*on),
+        again=again,
+        progress=lambda at: progress(at.records, at.expected, rate(at)),
+    )
+    if at.parts:
+        say(f"{at.records:,} records looked through in {rate(at)}")
+    elif not at.mined.rejects:
+        say("all parts of this snapshot have been read; --again reads them anew")
+    return at.mined
 
 
 @app.command()

@@ -18,7 +18,7 @@ from operator import methodcaller
 from pathlib import Path
 from urllib.parse import quote, urlencode, urlsplit
 
-import orjson
+import msgspec
 
 from data.corpus import Corpus, new_run, write_whole
 from data.errors import InputError, NetworkError
@@ -135,7 +135,7 @@ def _pmcid(work: Work, hosts: Hosts, settings: Settings) -> str:
     asked = urlencode({"query": query, "resultType": "lite", "format": "json"})
     body = hosts.get(f"{settings.europepmc_url}/search?{asked}").body
     try:
-        found = [row.get("pmcid") for row in orjson.loads(body)["resultList"]["result"]]
+        found = [row.get("pmcid") for row in msgspec.json.decode(body)["resultList"]["result"]]
     except (ValueError, KeyError, TypeError, AttributeError) as e:
         raise InputError("Europe PMC's answer to a search is not in its usual shape") from e
     pmcid = next((str(name) for name in found if name), None)

@@ -125,10 +125,9 @@ class Part:
         if raw is not None:
             is_packed = raw.startswith(b"\x1f\x8b")
             packed = raw if is_packed else gzip.compress(raw, compresslevel=1, mtime=0)
-            self._keep("raw", "jsonl.gz", packed)
+            _keep(self.corpus, "raw", f"{self._file}.jsonl.gz", packed)
         if rejects:
-            lines = "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects)
-            self._keep("rejects", "jsonl", lines.encode())
+            set_aside(self.corpus, self._file, rejects)
         if works or not self.known:
             self.corpus.append(Work, works, name=self._file)
         screened = [(work.id, *screen(work, self.protocol)) for work in works]
@@ -144,10 +143,16 @@ class Part:
             raise InputError(record.reason)
         return parse_work(record, fetched_at=self.now)
 
-    def _keep(self, folder: str, ending: str, body: bytes) -> None:
-        (self.corpus.path / folder).mkdir(exist_ok=True)
-        path = self.corpus.path / folder / f"{self._file}.{ending}"
-        write_whole(path, lambda file: file.write(body))
+
+def set_aside(corpus: Corpus, name: str, rejects: Iterable[Mapping[str, Any]]) -> None:
+    """Keep what could not be read, with place and reason, as a file of the rejects folder."""
+    lines = "".join(json.dumps(reject, ensure_ascii=False) + "\n" for reject in rejects)
+    _keep(corpus, "rejects", f"{name}.jsonl", lines.encode())
+
+
+def _keep(corpus: Corpus, folder: str, name: str, body: bytes) -> None:
+    (corpus.path / folder).mkdir(exist_ok=True)
+    write_whole(corpus.path / folder / name, lambda file: file.write(body))
 
 
 def _value(record: Any) -> Any:

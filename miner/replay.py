@@ -13,13 +13,14 @@ import gzip
 import itertools
 import json
 import random
+import re
 import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -28,7 +29,9 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import msgspec
 
 from data.errors import InputError
-from miner.openalex import abstract_of, bare_doi, plain_text, work_id
+from miner.criteria import texts_of
+from miner.openalex import bare_doi, work_id
+from miner.textsearch import TextSearch
 
 _Work = Mapping[str, Any]
 _MOST_PER_PAGE = 200
@@ -59,6 +62,8 @@ FAULTS: Mapping[str, str] = {
     "latency": "waits 50 ms before every answer",
     "bad-record": "the first work of every page has a text where a number should be",
 }
+_COMMA = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')  # outside quotes
+_text_search = cache(TextSearch.parse)
 _THIRD = 3
 _WAITS_S = {"slow": 0.2, "latency": 0.05}
 _TOO_LATE_S = 1.5  # longer than the read time-out that a test of it sets
@@ -114,9 +119,11 @@ class Library:
             return self._found[question]
 
     def _find(self, params: Mapping[str, str]) -> list[_Work]:
-        kept = _kept(self.works, params.get("filter", ""))
+        # OpenAlex leaves its expansion set out unless asked for it.
+        kept = [work for work in self.works if not work.get("is_xpac")]
+        kept = _kept(kept, params.get("filter", ""))
         if "search" in params:
-            kept = [work for work in kept if _finds(_words(work), params["search"])]
+            kept = [work for work in kept if _finds(work, params["search"])]
         return _sorted(kept, params.get("sort"))
 
     @cached_property
@@ -158,20 +165,11 @@ def _primary(work: _Work) -> set[str]:
     return {work_id(topic["id"])} if topic else set()
 
 
-def _words(work: _Work) -> str:
-    abstract = abstract_of(work.get("abstract_inverted_index") or {})
-    return (plain_text(f"{work.get('title') or ''} {abstract}") or "").lower()
-
-
-def _finds(text: str, query: str) -> bool:
-    """Whether a text meets a search: words and "phrases", AND before OR, NOT before one word."""
-    for part in query.replace("(", " ").replace(")", " ").split(" OR "):
-        pieces = part.replace(" AND ", " ").split('"')
-        phrases = [piece.lower() for piece in pieces[1::2]]
-        words = " ".join(pieces[0::2]).lower().split()
-        if all(wanted in text for wanted in [*phrases, *words]):
-            return True
-    return False
+def _finds(work: _Work, query: str) -> bool:
+    try:
+        return _text_search(query).finds(*texts_of(work))
+    except InputError as e:
+        raise _RefusalError(str(e)) from e
 
 
 def _one_of(values: Callable[[_Work], set[str]]) -> Callable[[_Work, str], bool]:
@@ -202,14 +200,14 @@ _FILTERS: Mapping[str, Callable[[_Work, str], bool]] = {
     "publication_year": _in_years,
     "from_publication_date": lambda work, wanted: _day(work) >= wanted,
     "to_publication_date": lambda work, wanted: _day(work) <= wanted,
-    "title_and_abstract.search": lambda work, wanted: _finds(_words(work), wanted),
+    "title_and_abstract.search": _finds,
 }
 
 
 def _kept(works: Sequence[_Work], filters: str) -> list[_Work]:
     """The works that meet all filters of `name:a|b,name:!c`."""
     kept = list(works)
-    for condition in filter(None, filters.split(",")):
+    for condition in filter(None, _COMMA.split(filters)):
         name, colon, wanted = condition.partition(":")
         if not colon or name not in _FILTERS:
             raise _RefusalError(f"{name} is not a valid field. Valid: {', '.join(_FILTERS)}")

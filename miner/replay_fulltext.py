@@ -15,7 +15,7 @@ from html import escape
 from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import orjson
+import msgspec
 
 from data.errors import InputError
 from data.records import Work
@@ -120,7 +120,7 @@ class _Handler(BaseHTTPRequestHandler):
         said = query.removesuffix(" AND SRC:MED").partition(":")[2].strip('"')
         pmcid = self.shelves.pmcids.get(said)
         found = [{"id": said, "source": "MED", **({"pmcid": pmcid} if pmcid else {})}]
-        return orjson.dumps({"hitCount": 1, "resultList": {"result": found}})
+        return msgspec.json.encode({"hitCount": 1, "resultList": {"result": found}})
 
     def _document(self, host: str, rest: str) -> None:
         body = self._body(host, rest)

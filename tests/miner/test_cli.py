@@ -117,7 +117,9 @@ def test_plan_says_what_the_text_leaves_out_and_asks_the_cheaper_question(tmp_pa
     with serve(words) as (url, library):
         protocol.write_text(text.replace("first_year", 'text = "pretrained"\nfirst_year'))
         (narrow,) = result(cats("plan", "-C", str(tmp_path), "--json", url=url))
-        protocol.write_text(text.replace("first_year", 'text = "a OR pretrained"\nfirst_year'))
+        protocol.write_text(
+            text.replace("first_year", 'text = "pretrained OR NOT pretrained"\nfirst_year')
+        )
         (same,) = result(cats("plan", "-C", str(tmp_path), "--json", url=url))
         library.requests.clear()
         assert result(cats("mine", "-C", str(tmp_path), "--json", url=url))["works"] == 3
