@@ -29,7 +29,13 @@ _PROPOSING = words_of(
     "developed develops call called named termed dubbed"
 )
 _PLACEHOLDERS = {"dataset": "XX", "model": "MM"}
-# A paper that speaks of no images names data of other kinds: records, signals, texts.
+# A paper that speaks of records, signals or texts and of no images names data of that kind.
+_OF_OTHER_DATA = re.compile(
+    r"health records?|\bEHRs?\b|\bEMRs?\b|\bE[CEM]Gs?\b|electrocardio|electroenceph|\bICUs?\b"
+    r"|intensive care|clinical notes?|discharge summar|time[\s\-]series|claims data|genom|\bSNPs?\b"
+    r"|language processing|text classification|question answering|speech|wearable|mortality",
+    re.IGNORECASE,
+)
 _OF_IMAGES = re.compile(
     r"imag|scan|\bMRI?\b|\bCT\b|x-?ray|radio(?:graph|log)|vision|visual|histo|patholog|microscop"
     r"|ultrasound|echo|endoscop|fundus|\bOCT\b|retina|video|pixel|segment|photo|mammogra|tomogra",
@@ -57,7 +63,7 @@ def candidates_of(
 
     Returns: by passage and place.
     """
-    if not any(_OF_IMAGES.search(passage.text) for passage, _ in texts):
+    if _is_of_other_data([passage.text for passage, _ in texts]):
         return []
     found = [(passage, known, _names(passage, known, frozenset())) for passage, known in texts]
     if not any(names for _, _, names in found):
@@ -93,6 +99,11 @@ def candidates_of(
         (c for (name, role), c in best.items() if role != "mention" or name not in used),
         key=lambda c: (order[c.section, c.order], c.start, c.role),
     )
+
+
+def _is_of_other_data(texts: Sequence[str]) -> bool:
+    is_told = any(_OF_OTHER_DATA.search(text) for text in texts)
+    return is_told and not any(_OF_IMAGES.search(text) for text in texts)
 
 
 def _names(passage: Passage, known: Sequence[Name], taken: frozenset[str]) -> list[Found]:

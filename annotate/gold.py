@@ -149,7 +149,16 @@ def _joined(
     if paper.passages is not None or paper.id not in found:
         return paper
     title, passages = found[paper.id]
-    return replace(paper, title=title, passages=passages)
+    uses = tuple(_with_words(use, passages) for use in paper.uses)
+    return replace(paper, title=title, passages=passages, uses=uses)
+
+
+def _with_words(use: Mapping[str, Any], passages: Sequence[Passage]) -> Mapping[str, Any]:
+    """A use of an open gold file with the words that its offsets point to."""
+    text = next((p.text for p in passages if p.section == use.get("section")), None)
+    if text is None or "surface" in use or "start" not in use:
+        return use
+    return {**use, "surface": text[use["start"] : use["end"]]}
 
 
 def in_both(

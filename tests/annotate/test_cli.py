@@ -28,7 +28,7 @@ def test_texts_without_a_survey(tmp_path: Path) -> None:
     assert second == {"id": "b", "uses": [], "from_scratch": False}
     assert set(first) == {"id", "uses", "from_scratch"}
     fields = "dataset role implied surface section start end evidence model strategy tuning score"
-    assert set(first["uses"][0]) == {*fields.split(), "also"}
+    assert set(first["uses"][0]) == {*fields.split(), "also", "known"}
     found = {(use["dataset"], use["role"], use["implied"]) for use in first["uses"]}
     assert found == {("ImageNet", "source", True), ("BraTS", "target", False)}
 

@@ -144,7 +144,7 @@ def test_words_and_people_are_no_names(matcher: Matcher, text: str) -> None:
 def test_a_name_does_not_end_inside_a_ligature(tmp_path: Path) -> None:
     table = tmp_path / "datasets.csv"
     header = DATASETS_CSV.read_text(encoding="utf-8").splitlines()[0]
-    table.write_text(f"{header}\nChef,Chef,,natural,photo,,2020,,,doi:10.1000/1,,\n")
+    table.write_text(f"{header}\nChef,Chef,,natural,photo,,2020,,,doi:10.1000/1,,,\n")
     own = Matcher(load(table, _no_models(tmp_path)))
     assert found(own, "Chef") == [("Chef", "Chef")]
     assert found(own, "Che\ufb00s and Che\ufb01sh") == []
@@ -155,7 +155,7 @@ def test_names_in_another_script_are_told_apart(tmp_path: Path) -> None:
     table = tmp_path / "datasets.csv"
     header = DATASETS_CSV.read_text(encoding="utf-8").splitlines()[0]
     names = [chr(0x4E00 + 2 * n) + chr(0x4E01 + 2 * n) for n in range(200)]
-    rows = [f"{name},{name},,natural,photo,,2020,,,doi:10.1000/1,," for name in names]
+    rows = [f"{name},{name},,natural,photo,,2020,,,doi:10.1000/1,,," for name in names]
     table.write_text("\n".join([header, *rows]), encoding="utf-8")
     own = Matcher(load(table, _no_models(tmp_path)))
     assert found(own, " ".join(names)) == [(name, name) for name in names]

@@ -291,7 +291,7 @@ def test_papers_come_back_in_order_also_empty_ones(annotator: Annotator) -> None
 def test_a_use_says_who_found_it(annotator: Annotator) -> None:
     (use,) = annotation(annotator, "We evaluate on BraTS.").uses
     assert use.annotator == annotator.version
-    assert use.annotator.startswith("cats-rules@")
+    assert use.annotator.startswith("cats@")
     assert 0 < use.score <= 1
 
 

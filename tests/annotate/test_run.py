@@ -16,7 +16,7 @@ from builders import NOW, PROTOCOL, work
 import annotate.run
 from annotate.pipeline import Annotator
 from annotate.run import annotate_survey, text_hash
-from data.catalogue import add, own_table
+from data.catalogue import add, own_table, own_tables
 from data.corpus import Corpus
 from data.engines import Engine
 from data.errors import InputError
@@ -72,9 +72,13 @@ def test_what_the_surveys_own_table_names_is_no_candidate(
 ) -> None:
     corpus = mined(tmp_path, 1, abstract="We evaluate on the FooBar dataset.")
     cells = {"id": "FooBar", "name": "FooBar", "domain": "radiology", "modality": "ct"}
-    add(own_table(tmp_path), cells)
     annotate_survey(corpus, annotator, clock=clock)  # type: ignore[arg-type]
+    assert corpus.table("SELECT name FROM candidates")["name"].to_pylist() == ["FooBar"]
+    add(own_table(tmp_path), cells)
+    own = Annotator(extra=own_tables(tmp_path))
+    annotate_survey(corpus, own, clock=clock)  # type: ignore[arg-type]
     assert corpus.table("SELECT * FROM candidates").num_rows == 0
+    assert [use.dataset for use in corpus.uses()] == ["FooBar"]
 
 
 def test_a_changed_text_is_annotated_again_and_the_old_uses_go(
@@ -179,7 +183,7 @@ def test_a_worker_of_another_version_is_refused(annotator: Annotator) -> None:
     remade, arguments = annotator.__reduce__()
     assert remade(*arguments).version == annotator.version
     with pytest.raises(InputError, match="same version"):
-        remade(*arguments[:2], "cats-rules@0.0.1+0")
+        remade(*arguments[:-1], "cats@0.0.1+0")
 
 
 def test_kill_with_workers_doubles_nothing(tmp_path: Path) -> None:

@@ -45,7 +45,7 @@ def sought(corpus: Corpus) -> dict[tuple[str, str], tuple[int, str]]:
 
 def texts(corpus: Corpus) -> dict[str, list[Passage]]:
     return {
-        found.id: [p for p in passages if p.section not in ("title", "abstract")]
+        found: [p for p in passages if p.section not in ("title", "abstract")]
         for found, passages in corpus.passages()
     }
 
@@ -269,7 +269,7 @@ def test_a_works_own_abstract_stands_before_the_documents(tmp_path: Path) -> Non
     for found, passages in corpus.passages():
         abstracts = [p for p in passages if p.section == "abstract"]
         assert len(abstracts) == 1
-        assert abstracts[0].origin == ("openalex" if found.id == "W1" else "europepmc")
+        assert abstracts[0].origin == ("openalex" if found == "W1" else "europepmc")
         assert len({(p.section, p.order) for p in passages}) == len(passages)
 
 
