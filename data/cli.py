@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import duckdb
     import pandas as pd
 
+    from data.corpus import Corpus
+
 app = typer.Typer()
 catalogue = typer.Typer(
     help="Datasets that are known, and names that are not.", no_args_is_help=True
@@ -174,22 +176,40 @@ def _one_form(as_json: bool, as_csv: bool) -> None:
 @app.command()
 def export(
     prisma: Annotated[
-        Path, typer.Option(help="Folder for prisma.svg and .json, coverage.csv, methods.txt.")
-    ],
+        Path | None,
+        typer.Option(help="Folder for prisma.svg and .json, coverage.csv, methods.txt."),
+    ] = None,
+    without_text: Annotated[
+        Path | None,
+        typer.Option(help="Empty folder for a copy of the survey without anybody's text."),
+    ] = None,
     corpus: CorpusDir = HERE,
 ) -> None:
-    """Write the account of the survey: PRISMA 2020 flow, coverage of abstracts, methods text."""
+    """Write the account of the survey (PRISMA 2020), or a copy that may be given away."""
+    from data.corpus import Corpus
+    from data.publish import publish
+
+    if prisma is None and without_text is None:
+        raise InputError("nothing to write; give --prisma FOLDER or --without-text FOLDER")
+    survey = Corpus(corpus)
+    if prisma is not None:
+        _export_account(survey, prisma)
+    if without_text is not None:
+        given = publish(survey, without_text)
+        say(f"wrote {given.works} works and {given.uses} uses without text to {without_text}")
+
+
+def _export_account(survey: Corpus, prisma: Path) -> None:
     from datetime import UTC, datetime
     from importlib.metadata import version
     from operator import methodcaller
 
     from data.account import account, methods
-    from data.corpus import PROTOCOL, Corpus, write_whole
+    from data.corpus import PROTOCOL, write_whole
     from data.coverage import coverage
     from data.flow import flow_svg
     from data.protocol import load
 
-    survey = Corpus(corpus)
     protocol = load(survey.path / PROTOCOL)
     with survey.connect() as db:
         found, covered = account(db), coverage(db)
