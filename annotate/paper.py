@@ -19,7 +19,6 @@ from annotate.roles import (
     speaks_of_others,
     speaks_of_own,
 )
-from data.catalogue import PSEUDO_IDS
 from data.records import SECTIONS, Passage, Role, Section, Strategy, Tuning
 
 # A target that only the default rule speaks for gives way to a surer source of the same name.
@@ -235,8 +234,3 @@ def _unnamed(sentences: Sequence[Sentence]) -> list[Finding]:
                 ),
             )
     return list(found.values())
-
-
-def is_unnamed(dataset: str) -> bool:
-    """Whether a use is of rule I3, which is reported apart."""
-    return dataset in PSEUDO_IDS
