@@ -63,10 +63,10 @@ def candidates_of(
 
     Returns: by passage and place.
     """
-    if _is_of_other_data([passage.text for passage, _ in texts]):
-        return []
     found = [(passage, known, _names(passage, known, frozenset())) for passage, known in texts]
     if not any(names for _, _, names in found):
+        return []
+    if _is_of_other_data([passage.text for passage, _ in texts]):
         return []
     words = {word for _, _, names in found for name in names for word in name.name.split()}
     taken = not_data([passage.text for passage, _ in texts], frozenset(words))
