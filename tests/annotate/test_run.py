@@ -20,6 +20,7 @@ from data.catalogue import add, own_table, own_tables
 from data.corpus import Corpus
 from data.engines import Engine
 from data.errors import InputError
+from data.readers import no_main
 from data.records import Work, passages_of
 
 
@@ -155,7 +156,11 @@ def test_uses_and_parts_are_the_same_however_it_is_run(tmp_path: Path) -> None:
 def test_a_running_dask_cluster_is_used(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed")
     corpus = mined(tmp_path / "survey", 10)
-    with distributed.LocalCluster(n_workers=1, threads_per_worker=2, dashboard_address=None) as at:
+    with no_main():  # which a test of the pages may have left behind
+        started = distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0"
+        )
+    with started as at:
         options = ("--engine", "dask", "--scheduler", at.scheduler_address)
         assert annotated(tmp_path / "a", corpus, *options) == annotated(tmp_path / "b", corpus)
 

@@ -24,6 +24,7 @@ from data.corpus import Corpus
 from data.engines import Engine
 from data.errors import InputError, NetworkError, StoppedError
 from data.protocol import load
+from data.readers import no_main
 from data.records import Work
 from data.settings import Settings
 from miner.criteria import Criteria
@@ -616,9 +617,11 @@ def test_a_running_scheduler_is_used(tmp_path: Path) -> None:
     distributed = pytest.importorskip("distributed", reason="Dask is an extra")
     write_copy(tmp_path / "c", ".gz")
     corpus = survey(tmp_path / "s")
-    with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0"
-    ) as cluster:
+    with no_main():  # which a test of the pages may have left behind
+        started = distributed.LocalCluster(
+            n_workers=1, threads_per_worker=2, dashboard_address="127.0.0.1:0"
+        )
+    with started as cluster:
         at = cluster.scheduler_address
         engine = Engine("dask", scheduler=at)
         assert read(corpus, tmp_path / "c", engine=engine).parts == 4
