@@ -48,9 +48,9 @@ def xml_root(body: bytes) -> _Element:
         raise InputError(f"no well-formed XML ({e})") from e
     if root is None:
         raise InputError("no XML in it")
-    inner = root.getroottree().docinfo.internalDTD
-    # lxml's stubs do not know `iterentities`, which its DTD has since 3.1.
-    if inner is not None and next(inner.iterentities(), None):  # type: ignore[attr-defined]
+    # Any: lxml's stubs, where there are any, do not know `iterentities`.
+    inner: Any = root.getroottree().docinfo.internalDTD
+    if inner is not None and next(inner.iterentities(), None):
         raise InputError("XML that declares entities of its own; it is not read")
     return root
 
