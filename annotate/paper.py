@@ -79,11 +79,8 @@ def answer(
     )
     if in_review:
         findings = [_as_mention(finding) for finding in findings if not finding.implied]
-    own = {
-        finding.surface
-        for finding in findings
-        if finding.implied and any(_presents(each.text, finding.surface) for each in sentences)
-    }
+    models = {finding.surface for finding in findings if finding.implied}
+    own = {name for name in models if any(_presents(each.text, name) for each in sentences)}
     kept = _weighed([each for each in findings if not (each.implied and each.surface in own)])
     if not any(_names_source(finding) for finding in kept) and _studies_transfer(sentences):
         kept = [_promoted(finding) for finding in kept]
