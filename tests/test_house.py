@@ -55,6 +55,12 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
+def test_the_version_is_the_packages() -> None:
+    from importlib.metadata import version
+
+    assert cats("--version").stdout.strip() == version("cats-toolkit")
+
+
 def test_the_rooms_are_layers() -> None:
     done = subprocess.run(
         [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"],
