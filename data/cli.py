@@ -1,4 +1,4 @@
-"""`cats init | status | doctor | trends | export | catalogue`, and the options that all rooms share."""
+"""`cats init | status | doctor | trends | export | catalogue`, and options of all rooms."""
 
 from __future__ import annotations
 

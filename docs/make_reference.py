@@ -30,7 +30,8 @@ from data.records import Candidate, Claim, Decision, Passage, Result, Use, Work
 PLACE = Path(__file__).parent / "reference.md"
 _HEAD = """# Reference
 
-Made from the program by `python docs/make_reference.py`; do not edit. What the commands are for stands in [commands.md](commands.md).
+Made from the program by `python docs/make_reference.py`; do not edit. What the commands are
+for stands in [commands.md](commands.md).
 """
 
 
