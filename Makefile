@@ -23,7 +23,7 @@ demo: $(VENV)/base
 	$(BIN)/cats demo $(DEMO)
 
 test: $(VENV)/dev
-	$(BIN)/pytest -q
+	$(BIN)/pytest -q --numprocesses auto --dist worksteal
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .
