@@ -52,10 +52,12 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     """Print rows to stdout, as wide as they need where stdout is not a terminal."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(*columns, title=title or None)
+    # Text, since rich takes words in square brackets of a str for its own marks.
+    table = Table(*map(Text, columns), title=Text(title) if title else None)
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(table)
 

@@ -102,6 +102,12 @@ def test_a_full_disk_is_bad(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert checks(tmp_path)["disk"].state == "bad"
 
 
+def test_advice_is_printed_as_it_is_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "requires", lambda name: ['nor-this>=1; extra == "dashboard"'])
+    shown = CliRunner().invoke(app, ["doctor"])
+    assert 'pip install "cats-toolkit[dashboard]"' in shown.stdout
+
+
 def test_the_command_prints_and_ends_with_three_where_something_is_broken(tmp_path: Path) -> None:
     survey(tmp_path, [work()])
     run = CliRunner().invoke
