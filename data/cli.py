@@ -55,7 +55,9 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     from rich.text import Text
 
     # Text, since rich takes words in square brackets of a str for its own marks.
-    table = Table(*map(Text, columns), title=Text(title) if title else None)
+    table = Table(title=Text(title) if title else None)
+    for column in columns:
+        table.add_column(Text(column))
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console = Console() if sys.stdout.isatty() else Console(width=200)
