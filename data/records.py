@@ -194,6 +194,9 @@ class Result:
     seconds: float | None = _column("wall time, s", None)
     energy_kwh: float | None = _column("energy, kWh, as codecarbon estimates it", None)
     co2_kg: float | None = _column("CO2 equivalent, kg", None)
+    energy_method: str | None = _column("how energy is known, tool and version", None)
+    watts: float | None = _column("mean power, W, assumed or read", None)
+    g_per_kwh: float | None = _column("CO2 equivalent of the electricity, g/kWh", None)
     origin: str = _column("'run' or a citation key")
     at: datetime = _column("when, UTC")
 

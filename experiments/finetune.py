@@ -1,31 +1,79 @@
-"""Measure a source on a target by linear probe: AUC with its interval, time, energy, CO2.
+"""Measure what a source is worth on a target. Open `run` first.
 
-One cell (source, target, fraction, seed) is one part of `results/`, named for what it measures, so
-a stopped run continues and a repeated one measures nothing twice.
+One cell (source, target, strategy, amount of training images, seed) is one part of `results/`,
+named for all that shapes it, so a stopped run continues and a repeated one measures nothing twice.
+Its test probabilities are in `experiments/predictions/`, under the same name, for comparisons.
 """
 
 from __future__ import annotations
 
-import logging
-import time
-import warnings
+import hashlib
+import json
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, field
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
 
-from data.corpus import Corpus
+from data.corpus import Corpus, write_whole
+from data.errors import InputError
 from data.records import Result
-from experiments.sources import Features, Source, features
-from experiments.targets import Labels, Split, Target
+from experiments import features
+from experiments.carbon import Cost, Meter
+from experiments.features import slug
+from experiments.machine import Machine
+from experiments.metrics import (
+    Scores,
+    auc,
+    auc_interval,
+    balanced_accuracy,
+    brier,
+    calibration_error,
+)
+from experiments.probe import probe
+from experiments.sources import Source
+from experiments.targets import Labels, Split, Target, n_shared
+from experiments.training import (
+    Classifier,
+    Job,
+    Recipe,
+    classifier,
+    examples,
+    predicted,
+    probabilities,
+    tuned,
+)
 
-STRATEGY = "linear probe"
-PENALTIES = (0.001, 0.01, 0.1, 1.0, 10.0)  # C of scikit-learn, chosen on the validation split
-_RESAMPLES = 1000
-_Scores = npt.NDArray[np.float64]
+Strategy = Literal["linear probe", "full fine-tune"]
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
+PREPARATIONS = ("pretraining", "features")  # strategies of rows that tell a cost and no quality
+_VERSION = 1  # of this code, where it changes what comes out
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """How many training images are used.
+
+    Args:
+        value: a share in (0, 1], or a count.
+        unit: `share` of each class, `images` in all (in the classes' proportion), or images
+            `per class`.
+    """
+
+    value: float
+    unit: Literal["share", "images", "per class"] = "share"
+
+    def __str__(self) -> str:
+        if self.unit == "share":
+            return f"{self.value:g}"
+        return f"{self.value:g} {self.unit}"
+
+
+ALL = Amount(1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,171 +81,364 @@ class Cell:
     """One measurement to make."""
 
     source: Source
-    fraction: float
+    target: Target
+    strategy: Strategy
+    amount: Amount
     seed: int
     size_px: int
+    recipe: Recipe = field(default_factory=Recipe)
 
-    def name(self, target: Target) -> str:
+    @property
+    def name(self) -> str:
         """The name of its part of `results/`."""
-        return (
-            f"probe-{self.source.id}-{self.source.model}-{self.size_px}px-{target.name}-"
-            f"{target.sha256}-f{self.fraction:g}-s{self.seed}"
+        shaped = astuple(self.recipe) if self.strategy == "full fine-tune" else ()
+        told = (
+            self.source.id,
+            self.source.model,
+            self.source.checksum(),
+            self.target.sha256,
+            self.strategy,
+            str(self.amount),
+            self.seed,
+            self.size_px,
+            shaped,
+            _VERSION,
+        )
+        digest = hashlib.sha256(repr(told).encode()).hexdigest()[:12]
+        kind = "probe" if self.strategy == "linear probe" else "tune"
+        return slug(
+            kind, self.source.id, self.target.name, str(self.amount), f"s{self.seed}", digest
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A cell that could not be measured, and why."""
+
+    cell: Cell
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a run did."""
+
+    measured: int
+    failures: list[Failure]
+
+
 def cells(
-    origins: Sequence[Source], *, fractions: Sequence[float], seeds: int, size_px: int
+    pairs: Sequence[tuple[Source, Target]],
+    *,
+    strategies: Sequence[Strategy] = STRATEGIES,
+    amounts: Sequence[Amount] = (ALL,),
+    seeds: int,
+    size_px: int,
+    recipe: Recipe | None = None,
 ) -> Iterator[Cell]:
-    """The cells of a run. Where no seed can change anything (fixed weights, all training images)
-    there is one cell, so that no spread of zero is taken for certainty.
+    """The cells of a run. Where no seed can change anything (a probe of fixed weights on all
+    training images) there is one cell, so that no spread of zero is taken for certainty.
     """
-    for origin in origins:
-        for fraction in fractions:
-            is_fixed = fraction == 1 and not origin.is_seeded
-            for seed in range(1 if is_fixed else seeds):
-                yield Cell(source=origin, fraction=fraction, seed=seed, size_px=size_px)
+    for source, target in pairs:
+        for strategy in strategies:
+            for amount in amounts:
+                is_fixed = (
+                    strategy == "linear probe" and amount == ALL and not source.is_seeded
+                )
+                for seed in range(1 if is_fixed else seeds):
+                    yield Cell(
+                        source=source,
+                        target=target,
+                        strategy=strategy,
+                        amount=amount,
+                        seed=seed,
+                        size_px=size_px,
+                        recipe=recipe or Recipe(),
+                    )
+
+
+def is_done(corpus: Corpus, cell: Cell) -> bool:
+    """Whether the survey holds the cell's results."""
+    return (corpus.path / "results" / f"{cell.name}.parquet").exists()
 
 
 def run(
     corpus: Corpus,
-    target: Target,
     planned: Sequence[Cell],
     *,
-    country: str,
+    machine: Machine,
+    meter: Meter,
     clock: Callable[[], datetime],
     progress: Callable[[Cell], None] = lambda cell: None,
-) -> int:
+) -> Outcome:
     """Measure the cells that the survey does not hold yet.
 
+    A cell that cannot be measured is kept apart with its reason, and the others go on. A pair
+    whose source has seen images that the target is judged by is not measured.
+
     Args:
-        country: ISO 3166-1 alpha-3 code whose electricity is assumed.
         clock: gives the time, UTC.
         progress: is told each cell that is done or was there.
-
-    Returns: how many cells were measured now.
     """
-    measured = 0
+    measured, failures = 0, []
+    leaks: dict[tuple[str, str], int] = {}
     for cell in planned:
-        name = cell.name(target)
-        if not (corpus.path / "results" / f"{name}.parquet").exists():
-            corpus.append(Result, measure(target, cell, country=country, now=clock()), name=name)
-            measured += 1
+        if not is_done(corpus, cell):
+            try:
+                _check_leaks(cell, leaks)
+                _prepare(corpus, cell, machine, meter, clock)
+                _measure(corpus, cell, machine, meter, clock)
+                measured += 1
+            except InputError as e:
+                failures.append(Failure(cell, str(e)))
         progress(cell)
-    return measured
+    return Outcome(measured, failures)
 
 
-def measure(target: Target, cell: Cell, *, country: str, now: datetime) -> list[Result]:
-    """Rows `auc`, `auc_low` and `auc_high` (bootstrap 95% over test images) of one cell."""
-    train = fraction_of(target.train, cell.fraction, np.random.default_rng(cell.seed))
-    meter, started = _meter(country), time.perf_counter()
-    splits = (train.images, target.val.images, target.test.images)
-    made = features(cell.source, *splits, seed=cell.seed, size_px=cell.size_px)
-    scores = probe(made[0], train.labels, made[1], target.val.labels, made[2])
-    seconds = time.perf_counter() - started
-    energy_kwh, co2_kg = meter()
-    low, high = auc_interval(target.test.labels, scores, np.random.default_rng(cell.seed))
-    values = {"auc": auc(target.test.labels, scores), "auc_low": low, "auc_high": high}
-    return [
-        Result(
-            source=cell.source.id,
-            target=target.name,
-            model=f"{cell.source.model}@{cell.size_px}px",
-            strategy=STRATEGY,
-            fraction=cell.fraction,
-            seed=cell.seed,
-            metric=metric,
-            value=value,
-            n_train=len(train.labels),
-            n_test=len(target.test.labels),
-            seconds=seconds,
-            energy_kwh=energy_kwh,
-            co2_kg=co2_kg,
-            origin="run",
-            at=now,
+def _check_leaks(cell: Cell, known: dict[tuple[str, str], int]) -> None:
+    trained_on = cell.source.trained_on
+    if trained_on is None:
+        return
+    pair = trained_on.sha256, cell.target.sha256
+    if pair not in known:
+        known[pair] = n_shared(trained_on, cell.target)
+    if known[pair]:
+        raise InputError(
+            f"{known[pair]} validation or test images of {cell.target.name} are among those that "
+            f"{cell.source.id} was trained on; what it remembers would count as transfer"
         )
+
+
+def feature_folder(corpus: Corpus) -> Path:
+    """Where a survey's features are."""
+    return corpus.path / "experiments" / "features"
+
+
+def _prepare(
+    corpus: Corpus, cell: Cell, machine: Machine, meter: Meter, clock: Callable[[], datetime]
+) -> None:
+    """Pretrain and extract what the cell needs and is not there, each with a cost of its own."""
+    source, target = cell.source, cell.target
+    if not source.is_made(cell.seed):
+        with meter.measured() as cost:
+            source.load(cell.seed)
+        assert source.trained_on is not None
+        n_images = len(source.trained_on.train.labels)
+        _note_cost(corpus, cell, "pretraining", source.id, n_images, cost, clock())
+    place = feature_folder(corpus)
+    options = {"seed": cell.seed, "size_px": cell.size_px}
+    if cell.strategy != "linear probe":
+        return
+    if not features.path_of(place, source, target, **options).exists():
+        with meter.measured() as cost:
+            features.features(source, target, machine=machine, place=place, **options)
+        n_images = sum(len(split.labels) for split in (target.train, target.val, target.test))
+        _note_cost(corpus, cell, "features", target.name, n_images, cost, clock())
+
+
+def _note_cost(
+    corpus: Corpus, cell: Cell, step: str, on: str, n_images: int, cost: Cost, now: datetime
+) -> None:
+    row = _result(cell, "n_images", n_images, n_train=n_images, cost=cost, now=now)
+    changed = {"strategy": step, "target": on, "fraction": 1.0}
+    fields = {name: getattr(row, name) for name in Result.__dataclass_fields__} | changed
+    told = (cell.source.id, cell.source.model, cell.source.checksum(), on, cell.size_px, cell.seed)
+    digest = hashlib.sha256(repr(told).encode()).hexdigest()[:12]
+    name = slug(step, cell.source.id, on, f"s{cell.seed}", digest)
+    corpus.append(Result, [Result(**fields)], name=name)
+
+
+def _measure(
+    corpus: Corpus, cell: Cell, machine: Machine, meter: Meter, clock: Callable[[], datetime]
+) -> None:
+    train = drawn(cell.target.train, cell.amount, np.random.default_rng(cell.seed))
+    measure = _probed if cell.strategy == "linear probe" else _tuned
+    with meter.measured() as cost:
+        scores, chosen = measure(corpus, cell, train, machine)
+    if not np.isfinite(scores).all():
+        raise InputError(f"{cell.name} gives probabilities that are no numbers")
+    labels = cell.target.test.labels
+    _keep_predictions(corpus, cell, labels, scores)
+    low, high = auc_interval(labels, scores, np.random.default_rng(cell.seed))
+    values = {
+        "auc": auc(labels, scores),
+        "auc_low": low,
+        "auc_high": high,
+        "balanced_accuracy": balanced_accuracy(labels, scores),
+        "brier": brier(labels, scores),
+        "calibration_error": calibration_error(labels, scores),
+        **chosen,
+    }
+    rows = [
+        _result(cell, metric, value, n_train=len(train), cost=cost, now=clock())
         for metric, value in values.items()
     ]
+    corpus.append(Result, rows, name=cell.name)
 
 
-def fraction_of(split: Split, fraction: float, rng: np.random.Generator) -> Split:
-    """A share of a split, drawn class by class, at least one image of each."""
-    if fraction == 1:
-        return split
-    kept: list[npt.NDArray[np.int64]] = []
-    for label in np.unique(split.labels):
-        places = np.flatnonzero(split.labels == label)
-        count = max(1, round(fraction * len(places)))
-        kept.append(rng.choice(places, count, replace=False))
-    places = np.sort(np.concatenate(kept))
-    return Split(split.images[places], split.labels[places])
-
-
-def probe(
-    train: Features, train_labels: Labels, val: Features, val_labels: Labels, test: Features
-) -> _Scores:
-    """Class probabilities of the test images by logistic regression on frozen features.
-
-    Features are standardised by the training images; the penalty is the one of `PENALTIES` with
-    the best validation AUC, the strongest of equals. *Shape:* (n_test, n_classes).
-    """
-    from sklearn.exceptions import ConvergenceWarning
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
-
-    scaler = StandardScaler().fit(train)
-    best_auc, best = -1.0, None
-    for penalty in PENALTIES:
-        model = LogisticRegression(C=penalty, max_iter=500)
-        with warnings.catch_warnings():
-            # A weak penalty may stop at max_iter; validation decides whether that one is used.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            model.fit(scaler.transform(train), train_labels)
-        found = auc(val_labels, model.predict_proba(scaler.transform(val)))
-        if found > best_auc:
-            best_auc, best = found, model
-    assert best is not None
-    scores: _Scores = best.predict_proba(scaler.transform(test))
-    return scores
-
-
-def auc(labels: Labels, scores: _Scores) -> float:
-    """Area under the ROC curve; of several classes the mean of each against the rest.
-
-    As MedMNIST evaluates: doi:10.1038/s41597-022-01721-8.
-    """
-    from sklearn.metrics import roc_auc_score
-
-    if scores.shape[1] == 2:
-        return float(roc_auc_score(labels, scores[:, 1]))
-    classes = np.unique(labels)
-    return float(np.mean([roc_auc_score(labels == k, scores[:, i]) for i, k in enumerate(classes)]))
-
-
-def auc_interval(labels: Labels, scores: _Scores, rng: np.random.Generator) -> tuple[float, float]:
-    """The 95% bootstrap interval of `auc` over test images, drawn class by class."""
-    places = [np.flatnonzero(labels == k) for k in np.unique(labels)]
-    values = []
-    for _ in range(_RESAMPLES):
-        drawn = np.concatenate([rng.choice(group, len(group)) for group in places])
-        values.append(auc(labels[drawn], scores[drawn]))
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
-
-
-def _meter(country: str) -> Callable[[], tuple[float | None, float | None]]:
-    """Start measuring; what is returned stops and gives kWh and kg CO2e, None where unknown."""
-    from codecarbon import OfflineEmissionsTracker
-
-    # Its own log_level comes too late for what it says while it is made.
-    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)
-    tracker: Any = OfflineEmissionsTracker(
-        country_iso_code=country, save_to_file=False, log_level="critical", allow_multiple_runs=True
+def _result(
+    cell: Cell, metric: str, value: float, *, n_train: int, cost: Cost, now: datetime
+) -> Result:
+    return Result(
+        source=cell.source.id,
+        target=cell.target.name,
+        model=f"{cell.source.model}@{cell.size_px}px",
+        strategy=cell.strategy,
+        fraction=n_train / len(cell.target.train.labels),
+        seed=cell.seed,
+        metric=metric,
+        value=float(value),
+        n_train=n_train,
+        n_test=len(cell.target.test.labels),
+        seconds=cost.seconds,
+        energy_kwh=cost.energy_kwh,
+        co2_kg=cost.co2_kg,
+        energy_method=cost.method,
+        watts=cost.watts,
+        g_per_kwh=cost.g_per_kwh,
+        origin="run",
+        at=now,
     )
-    tracker.start()
 
-    def stop() -> tuple[float | None, float | None]:
-        co2_kg = tracker.stop()
-        measured = getattr(tracker, "final_emissions_data", None)
-        return (None if measured is None else float(measured.energy_consumed)), co2_kg
 
-    return stop
+def _probed(
+    corpus: Corpus, cell: Cell, train: npt.NDArray[np.int64], machine: Machine
+) -> tuple[Scores, dict[str, float]]:
+    made = features.features(
+        cell.source,
+        cell.target,
+        seed=cell.seed,
+        size_px=cell.size_px,
+        machine=machine,
+        place=feature_folder(corpus),
+    )
+    scores, penalty = probe(
+        made.train[train], made.train_labels[train], made.val, made.val_labels, made.test
+    )
+    return scores, {"penalty": penalty}
+
+
+def _tuned(
+    corpus: Corpus, cell: Cell, train: npt.NDArray[np.int64], machine: Machine
+) -> tuple[Scores, dict[str, float]]:
+    """Test probabilities of the fit that validation chose, and what it chose."""
+    target = cell.target
+    split = Split(target.train.images[train], target.train.labels[train])
+    checkpoints = corpus.path / "experiments" / "checkpoints"
+    train_set, val_set = examples(split, cell.size_px), examples(target.val, cell.size_px)
+
+    def started() -> Classifier:
+        return classifier(cell.source.load(cell.seed), len(target.classes), seed=cell.seed)
+
+    def job_of(rate: float) -> Job:
+        return Job(
+            classifier=started(),
+            train=train_set,
+            val=val_set,
+            normalisation=cell.source.normalisation,
+            recipe=cell.recipe,
+            learning_rate=rate,
+            seed=cell.seed,
+            machine=machine,
+            checkpoint=checkpoints / f"{cell.name}-{rate:g}.pt",
+        )
+
+    found, rate = tuned(job_of, cell.recipe)
+    model = started()
+    model.load_state_dict(found.state)
+    place = machine.place()
+    pixels = examples(target.test, cell.size_px).pixels
+    logits = predicted(model.to(place), pixels, cell.source.normalisation, machine)
+    scores = probabilities(logits, is_multi_label=target.is_multi_label)
+    told = {"learning_rate": rate, "epochs": found.epochs, "val_auc": found.val_auc}
+    return scores, told | {"batch": found.batch}
+
+
+def drawn(split: Split, amount: Amount, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """The places of the training images that are used, at least one of each class, sorted.
+
+    Of several labels an image there are no classes to draw by: images are drawn as they are.
+
+    Raises:
+        InputError: the split has fewer images.
+    """
+    n, labels = len(split.labels), split.labels
+    if amount == ALL:
+        return np.arange(n)
+    groups = (
+        [np.arange(n)]
+        if labels.ndim == 2
+        else [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    )
+    kept = [
+        rng.choice(group, _count(group, amount, n, len(groups)), replace=False) for group in groups
+    ]
+    return np.sort(np.concatenate(kept))
+
+
+def _count(group: npt.NDArray[np.int64], amount: Amount, n: int, n_groups: int) -> int:
+    if amount.unit == "per class":
+        wanted = round(amount.value)
+    else:
+        share = amount.value if amount.unit == "share" else amount.value / n
+        wanted = max(1, round(share * len(group)))
+    if wanted > len(group):
+        raise InputError(
+            f"{amount} training images asked for, but a class has {len(group)} and all {n_groups} "
+            f"together have {n}"
+        )
+    return wanted
+
+
+def predictions_path(corpus: Corpus, name: str) -> Path:
+    """Where the test probabilities of a cell are."""
+    return corpus.path / "experiments" / "predictions" / f"{name}.npz"
+
+
+def _keep_predictions(corpus: Corpus, cell: Cell, labels: Labels, scores: Scores) -> None:
+    path = predictions_path(corpus, cell.name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    about = {
+        "source": cell.source.id,
+        "model": f"{cell.source.model}@{cell.size_px}px",
+        "target": cell.target.name,
+        "target_sha256": cell.target.sha256,
+        "strategy": cell.strategy,
+        "amount": str(cell.amount),
+        "seed": cell.seed,
+    }
+    arrays = {"labels": labels, "scores": scores.astype(np.float32), "about": json.dumps(about)}
+    write_whole(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """Test probabilities of one cell. *Shape:* labels (n,) or (n, k), scores (n, k)."""
+
+    labels: Labels
+    scores: Scores
+    about: dict[str, str]
+
+
+def predictions(corpus: Corpus) -> list[Predictions]:
+    """The test probabilities of all cells that the survey has results of.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    found = []
+    for part in sorted((corpus.path / "results").glob("[!.]*.parquet")):
+        path = predictions_path(corpus, part.stem)
+        if not path.exists():
+            continue
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                about = json.loads(str(arrays["about"]))
+                scores = arrays["scores"].astype(np.float64)
+                found.append(Predictions(arrays["labels"], scores, about))
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
+            raise InputError(
+                f"cannot be read ({e}); delete it and {part.name}, and run the cell again",
+                path=path,
+            ) from e
+    return found
