@@ -1,90 +1,221 @@
-"""`cats experiments run | report`."""
+"""`cats experiments plan | run | report`."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from data.cli import HERE, AsCsv, AsJson, CorpusDir, print_json, print_table, say
-from data.errors import InputError
+from data.errors import InputError, PartialError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from data.corpus import Corpus
+    from experiments.grid import Grid
 
 app = typer.Typer()
 experiments = typer.Typer(help="Measure what sources are worth on a target.", no_args_is_help=True)
 app.add_typer(experiments, name="experiments")
 
+Targets = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="medmnist:NAME, an .npz, a folder of classes or a .csv; ID= before it; repeat."
+    ),
+]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="random, ImageNet, or [ID=]KIND:NAME with KIND random, timm, torchvision, hf, file, "
+        "pretrain or simsiam; @PX behind it for images of another size; repeat [random, ImageNet]."
+    ),
+]
+Popular = Annotated[
+    int | None,
+    typer.Option(min=1, help="So many of the survey's most popular pairs [10 without --target]."),
+]
+Strategies = Annotated[
+    list[str] | None, typer.Option(help="probe or fine-tune; repeat [probe, fine-tune].")
+]
+Seeds = Annotated[int, typer.Option(min=1, help="Seeds where one changes anything.")]
+Fractions = Annotated[
+    list[float] | None, typer.Option(help="Share of the training images; repeat [1].")
+]
+NImages = Annotated[
+    list[int] | None, typer.Option("--images", min=2, help="Training images in all; repeat.")
+]
+PerClass = Annotated[
+    list[int] | None, typer.Option(min=1, help="Training images of each class; repeat.")
+]
+Size = Annotated[int, typer.Option(min=16, max=512, help="Images are scaled to it, px.")]
+Epochs = Annotated[int, typer.Option(min=1, help="Of a fine-tune, at most.")]
+PretrainEpochs = Annotated[
+    int | None, typer.Option(min=1, help="Of a pretraining, at most [as --epochs].")
+]
+Batch = Annotated[int, typer.Option(min=2, help="Images a step.")]
+Rates = Annotated[
+    list[float] | None,
+    typer.Option("--learning-rate", help="Tried on validation; repeat [0.001, 0.0003]."),
+]
+Balanced = Annotated[bool, typer.Option("--balanced", help="Draw every class as often.")]
+Patient = Annotated[
+    str | None, typer.Option(help="Expression whose (group) in an image's path is the patient.")
+]
+Device = Annotated[str | None, typer.Option(help="cpu or cuda [cuda where there is one].")]
+Processes = Annotated[
+    int | None, typer.Option(min=1, help="GPUs or processes that share a batch [all GPUs].")
+]
+AsPrecision = Annotated[
+    str | None, typer.Option(help="float32, bfloat16 or float16 [mixed on a GPU].")
+]
+Deterministic = Annotated[
+    bool, typer.Option("--deterministic", help="Repeat to the bit; slower on a GPU.")
+]
+Country = Annotated[str, typer.Option(help="ISO alpha-3; whose electricity.")]
+
+
+@experiments.command()
+def plan(
+    corpus: CorpusDir = HERE,
+    target: Targets = None,
+    source: Sources = None,
+    popular: Popular = None,
+    strategy: Strategies = None,
+    seeds: Seeds = 5,
+    fraction: Fractions = None,
+    images: NImages = None,
+    per_class: PerClass = None,
+    size: Size = 64,
+    epochs: Epochs = 20,
+    pretrain_epochs: PretrainEpochs = None,
+    batch: Batch = 64,
+    learning_rate: Rates = None,
+    balanced: Balanced = False,
+    patient: Patient = None,
+    device: Device = None,
+    processes: Processes = None,
+    precision: AsPrecision = None,
+    deterministic: Deterministic = False,
+    country: Country = "USA",
+    as_json: AsJson = False,
+) -> None:
+    """What a run would measure: popular pairs, what can be run here, time, energy, CO2."""
+    rows = _grid(locals()).plan()
+    if as_json:
+        print_json(rows)
+        return
+    columns = ["source", "target", "papers", "cells", "left", "hours", "kWh", "kg CO2e", "missing"]
+    print_table(columns, [[_shown(row[name]) for name in columns] for row in rows])
+    say("hours, kWh and kg are at most, from a speed measured now; fits may stop early")
+
 
 @experiments.command()
 def run(
-    target: Annotated[Path, typer.Option(help="Images in MedMNIST's .npz shape.")],
     corpus: CorpusDir = HERE,
-    source: Annotated[
-        list[str] | None, typer.Option(help="random or ImageNet; repeat for several [both].")
-    ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds where one changes anything.")] = 3,
-    fraction: Annotated[
-        list[float] | None, typer.Option(help="Share of the training images; repeat [1].")
-    ] = None,
-    size: Annotated[int, typer.Option(min=32, max=512, help="Images are scaled to it, px.")] = 64,
-    country: Annotated[str, typer.Option(help="ISO alpha-3; whose electricity.")] = "USA",
+    target: Targets = None,
+    source: Sources = None,
+    popular: Popular = None,
+    strategy: Strategies = None,
+    seeds: Seeds = 5,
+    fraction: Fractions = None,
+    images: NImages = None,
+    per_class: PerClass = None,
+    size: Size = 64,
+    epochs: Epochs = 20,
+    pretrain_epochs: PretrainEpochs = None,
+    batch: Batch = 64,
+    learning_rate: Rates = None,
+    balanced: Balanced = False,
+    patient: Patient = None,
+    device: Device = None,
+    processes: Processes = None,
+    precision: AsPrecision = None,
+    deterministic: Deterministic = False,
+    country: Country = "USA",
     as_json: AsJson = False,
 ) -> None:
-    """Probe sources on a target: AUC with interval, time and energy, into the survey's results."""
-    _need_extra()
+    """Probe and fine-tune sources on targets, into the survey's results; continues where it was."""
     from datetime import UTC, datetime
 
     from rich.console import Console
     from rich.progress import Progress
 
-    from data.corpus import Corpus
-    from experiments.finetune import Cell, cells
+    from experiments.carbon import Meter
+    from experiments.finetune import Cell
     from experiments.finetune import run as measure_all
-    from experiments.sources import SOURCES
-    from experiments.sources import source as source_of
-    from experiments.targets import read
 
-    survey = Corpus(corpus)
-    fractions = fraction or [1.0]
-    outside = [share for share in fractions if not 0 < share <= 1]
-    if outside:
-        raise InputError(f"--fraction {outside[0]:g} is not above 0 and at most 1")
-    origins = [source_of(name) for name in source or list(SOURCES)]
-    images = read(target)
-    if images.n_leaked:
-        say(
-            f"{images.n_leaked} training or validation images of {target.name} occur in a later "
-            "split too; they were left out"
-        )
-    planned = list(cells(origins, fractions=fractions, seeds=seeds, size_px=size))
+    grid = _grid(locals())
+    meter = Meter(country)
+    planned = grid.cells()
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("measuring", total=len(planned))
 
         def progress(cell: Cell) -> None:
             bar.advance(task)
-            say(f"{cell.source.id}, fraction {cell.fraction:g}, seed {cell.seed}: done")
+            say(
+                f"{cell.strategy}: {cell.source.id} ({cell.source.model}) -> {cell.target.name}, "
+                f"{cell.amount} of the training images, seed {cell.seed}: done"
+            )
 
-        n_measured = measure_all(
-            survey,
-            images,
+        outcome = measure_all(
+            grid.corpus,
             planned,
-            country=country,
+            machine=grid.machine,
+            meter=meter,
             clock=lambda: datetime.now(UTC),
             progress=progress,
         )
-    say(f"{n_measured} cells measured, {len(planned) - n_measured} were there")
-    _print(_report(survey.path, images.name), as_json=as_json, as_csv=False)
+    n_there = len(planned) - outcome.measured - len(outcome.failures)
+    say(f"{outcome.measured} cells measured, {n_there} were there")
+    names = {cell.target.name for cell in planned}
+    frame = _report(grid.corpus)
+    _print(frame[frame["target"].isin(names)], as_json=as_json, as_csv=False)
+    faults = grid.faults(outcome)
+    if faults is not None:
+        raise PartialError("some images or cells were left out; all others are done", path=faults)
 
 
 @experiments.command("report")
-def report_(corpus: CorpusDir = HERE, as_json: AsJson = False, as_csv: AsCsv = False) -> None:
-    """What was measured: mean AUC over seeds, interval, difference to random weights, cost."""
-    _print(_report(corpus, None), as_json=as_json, as_csv=as_csv)
+def report_(
+    corpus: CorpusDir = HERE,
+    pairs: Annotated[
+        bool, typer.Option("--pairs", help="Instead: differences between sources, Holm-corrected.")
+    ] = False,
+    cost: Annotated[
+        bool, typer.Option("--cost", help="Instead: seconds, energy and CO2 by step.")
+    ] = False,
+    svg: Annotated[Path | None, typer.Option(help="Also draw the AUCs into this file.")] = None,
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """What was measured: mean AUC over seeds, interval, calibration, gain on scratch, cost."""
+    from data.corpus import Corpus
+
+    survey = Corpus(corpus)
+    if cost:
+        _print_cost(survey, as_json=as_json, as_csv=as_csv)
+        return
+    if pairs:
+        from experiments.compare import paired
+        from experiments.finetune import predictions
+
+        _print_frame(paired(predictions(survey)), as_json=as_json, as_csv=as_csv)
+        return
+    frame = _report(survey)
+    if svg is not None:
+        from data.corpus import write_whole
+        from experiments.figure import forest
+
+        if frame.empty:
+            raise InputError("nothing is measured yet; `cats experiments run` first")
+        write_whole(svg, lambda file: file.write(forest(frame).encode()))
+        say(f"drawn: {svg}")
+    _print(frame, as_json=as_json, as_csv=as_csv)
 
 
 def _need_extra() -> None:
@@ -94,35 +225,118 @@ def _need_extra() -> None:
         raise InputError("experiments need more packages: pip install 'cats-toolkit[experiments]'")
 
 
-def _report(corpus: Path, target: str | None) -> pd.DataFrame:
+def _grid(options: dict[str, Any]) -> Grid:
+    """The grid that a command's options ask for."""
+    _need_extra()
     from data.corpus import Corpus
+    from experiments.grid import Grid, amounts, strategies
+    from experiments.machine import machine
+    from experiments.training import Recipe
+
+    plain = Recipe()
+    recipe = Recipe(
+        epochs=options["epochs"],
+        batch=options["batch"],
+        learning_rates=tuple(options["learning_rate"] or plain.learning_rates),
+        balanced=options["balanced"],
+    )
+    return Grid(
+        corpus=Corpus(options["corpus"]),
+        target_specs=tuple(options["target"] or ()),
+        source_specs=tuple(options["source"] or ()),
+        popular=options["popular"],
+        strategies=strategies(options["strategy"] or ()),
+        amounts=amounts(options["fraction"], options["images"], options["per_class"]),
+        seeds=options["seeds"],
+        size_px=options["size"],
+        recipe=recipe,
+        pretraining=Recipe(epochs=options["pretrain_epochs"] or options["epochs"]),
+        patient=options["patient"],
+        machine=machine(
+            options["device"],
+            processes=options["processes"],
+            precision=options["precision"],
+            deterministic=options["deterministic"],
+        ),
+        country=options["country"],
+        say=say,
+    )
+
+
+def _report(survey: Corpus) -> pd.DataFrame:
+    from experiments.compare import seed_means
+    from experiments.finetune import predictions
     from experiments.report import report
 
-    frame = report(Corpus(corpus).table("SELECT * FROM results"))
-    return frame if target is None else frame[frame["target"] == target]
+    return report(survey.table("SELECT * FROM results"), seed_means(predictions(survey)))
 
 
 def _print(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) -> None:
-    if as_json:
-        print_json(frame.astype(object).where(frame.notna(), None).to_dict(orient="records"))
+    if as_json or as_csv:
+        _print_frame(frame, as_json=as_json, as_csv=as_csv)
         return
-    if as_csv:
-        frame.to_csv(sys.stdout, index=False)
-        return
-    columns = ["target", "source", "model", "n train", "AUC", "95%", "sd (seeds)", "- random", "s"]
+    columns = ["target", "strategy", "n train", "source", "model", "AUC", "95%", "sd (seeds)"]
+    columns += ["- random", "bal. acc.", "ECE", "s"]
     rows = [
         [
             row["target"],
+            row["strategy"],
+            row["n_train"],
             row["source"],
             row["model"],
-            row["n_train"],
             f"{row['auc']:.3f}",
             f"[{row['low']:.3f}, {row['high']:.3f}]",
             f"{row['sd']:.3f} ({row['seeds']})" if row["seeds"] > 1 else "- (1)",
             f"{row['minus_random']:+.3f}",
+            f"{row['balanced_accuracy']:.3f}",
+            f"{row['calibration_error']:.3f}",
             f"{row['seconds']:.0f}",
         ]
         for row in frame.to_dict(orient="records")
     ]
     print_table(columns, rows)
-    say("95%: bootstrap over test images; sd: over seeds (weights at random, training subset)")
+    say(
+        "95%: bootstrap over test images and seeds of the mean; sd: over seeds (weights, head, "
+        "order, training subset); - random: less the same network from scratch"
+    )
+
+
+def _print_frame(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) -> None:
+    if as_json:
+        print_json(frame.astype(object).where(frame.notna(), None).to_dict(orient="records"))
+    elif as_csv:
+        frame.to_csv(sys.stdout, index=False)
+    else:
+        rows = frame.itertuples(index=False)
+        print_table(list(frame.columns), [[_shown(value) for value in row] for row in rows])
+
+
+def _print_cost(survey: Corpus, *, as_json: bool, as_csv: bool) -> None:
+    from experiments.report import spent
+
+    found = spent(survey.table("SELECT * FROM results"))
+    if as_json:
+        steps = found.by_step.astype(object).where(found.by_step.notna(), None)
+        print_json(
+            {
+                "steps": steps.to_dict(orient="records"),
+                "methods": found.methods,
+                "avoided_kg": found.avoided_kg,
+                "avoided_s": found.avoided_s,
+            }
+        )
+        return
+    _print_frame(found.by_step, as_json=False, as_csv=as_csv)
+    for method in found.methods:
+        say(f"energy by {method}")
+    if found.avoided_kg is not None:
+        say(
+            f"ranking by features in place of fine-tuning would have avoided {found.avoided_s:.0f} "
+            f"s and {1000 * found.avoided_kg:.3g} g CO2e"
+        )
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)

@@ -110,9 +110,7 @@ def extracted(
     seed = seed if source.is_seeded else 0
     place = machine.place()
     network = source.load(seed).to(place).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    pixels = [
-        scaled(split.images, size_px) for split in (target.train, target.val, target.test)
-    ]
+    pixels = [scaled(split.images, size_px) for split in (target.train, target.val, target.test)]
     if source.kind == "random":
         _calibrated(network, source, pixels[0], machine)
     how = source.normalisation

@@ -11,10 +11,10 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -127,6 +127,16 @@ class Outcome:
     failures: list[Failure]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lab:
+    """Where a cell is measured, and what measures it."""
+
+    corpus: Corpus
+    machine: Machine
+    meter: Meter
+    clock: Callable[[], datetime]
+
+
 def cells(
     pairs: Sequence[tuple[Source, Target]],
     *,
@@ -142,9 +152,7 @@ def cells(
     for source, target in pairs:
         for strategy in strategies:
             for amount in amounts:
-                is_fixed = (
-                    strategy == "linear probe" and amount == ALL and not source.is_seeded
-                )
+                is_fixed = strategy == "linear probe" and amount == ALL and not source.is_seeded
                 for seed in range(1 if is_fixed else seeds):
                     yield Cell(
                         source=source,
@@ -180,14 +188,15 @@ def run(
         clock: gives the time, UTC.
         progress: is told each cell that is done or was there.
     """
+    lab = _Lab(corpus=corpus, machine=machine, meter=meter, clock=clock)
     measured, failures = 0, []
     leaks: dict[tuple[str, str], int] = {}
     for cell in planned:
         if not is_done(corpus, cell):
             try:
                 _check_leaks(cell, leaks)
-                _prepare(corpus, cell, machine, meter, clock)
-                _measure(corpus, cell, machine, meter, clock)
+                _prepare(lab, cell)
+                _measure(lab, cell)
                 measured += 1
             except InputError as e:
                 failures.append(Failure(cell, str(e)))
@@ -214,51 +223,60 @@ def feature_folder(corpus: Corpus) -> Path:
     return corpus.path / "experiments" / "features"
 
 
-def _prepare(
-    corpus: Corpus, cell: Cell, machine: Machine, meter: Meter, clock: Callable[[], datetime]
-) -> None:
+def _prepare(lab: _Lab, cell: Cell) -> None:
     """Pretrain and extract what the cell needs and is not there, each with a cost of its own."""
     source, target = cell.source, cell.target
     if not source.is_made(cell.seed):
-        with meter.measured() as cost:
+        with lab.meter.measured() as cost:
             source.load(cell.seed)
         assert source.trained_on is not None
         n_images = len(source.trained_on.train.labels)
-        _note_cost(corpus, cell, "pretraining", source.id, n_images, cost, clock())
-    place = feature_folder(corpus)
-    options = {"seed": cell.seed, "size_px": cell.size_px}
+        _note_cost(lab, cell, ("pretraining", source.id), n_images=n_images, cost=cost)
     if cell.strategy != "linear probe":
         return
-    if not features.path_of(place, source, target, **options).exists():
-        with meter.measured() as cost:
-            features.features(source, target, machine=machine, place=place, **options)
+    place = feature_folder(lab.corpus)
+    if not features.path_of(place, source, target, seed=cell.seed, size_px=cell.size_px).exists():
+        with lab.meter.measured() as cost:
+            _features(lab, cell)
         n_images = sum(len(split.labels) for split in (target.train, target.val, target.test))
-        _note_cost(corpus, cell, "features", target.name, n_images, cost, clock())
+        _note_cost(lab, cell, ("features", target.name), n_images=n_images, cost=cost)
 
 
-def _note_cost(
-    corpus: Corpus, cell: Cell, step: str, on: str, n_images: int, cost: Cost, now: datetime
-) -> None:
-    row = _result(cell, "n_images", n_images, n_train=n_images, cost=cost, now=now)
-    changed = {"strategy": step, "target": on, "fraction": 1.0}
-    fields = {name: getattr(row, name) for name in Result.__dataclass_fields__} | changed
-    told = (cell.source.id, cell.source.model, cell.source.checksum(), on, cell.size_px, cell.seed)
+def _features(lab: _Lab, cell: Cell) -> features.FeatureSet:
+    return features.features(
+        cell.source,
+        cell.target,
+        seed=cell.seed,
+        size_px=cell.size_px,
+        machine=lab.machine,
+        place=feature_folder(lab.corpus),
+    )
+
+
+def _note_cost(lab: _Lab, cell: Cell, what: tuple[str, str], *, n_images: int, cost: Cost) -> None:
+    """Keep what a step (`what`: its name, and the dataset of its images) took, as a result."""
+    step, images_of = what
+    row = _result(cell, "n_images", n_images, n_train=n_images, cost=cost, now=lab.clock())
+    source = cell.source
+    told = (source.id, source.model, source.checksum(), what, cell.size_px, cell.seed)
     digest = hashlib.sha256(repr(told).encode()).hexdigest()[:12]
-    name = slug(step, cell.source.id, on, f"s{cell.seed}", digest)
-    corpus.append(Result, [Result(**fields)], name=name)
+    lab.corpus.append(
+        Result,
+        [replace(row, strategy=step, target=images_of, fraction=1.0)],
+        name=slug(step, source.id, images_of, f"s{cell.seed}", digest),
+    )
 
 
-def _measure(
-    corpus: Corpus, cell: Cell, machine: Machine, meter: Meter, clock: Callable[[], datetime]
-) -> None:
+def _measure(lab: _Lab, cell: Cell) -> None:
     train = drawn(cell.target.train, cell.amount, np.random.default_rng(cell.seed))
     measure = _probed if cell.strategy == "linear probe" else _tuned
-    with meter.measured() as cost:
-        scores, chosen = measure(corpus, cell, train, machine)
+    with lab.meter.measured() as cost:
+        scores, chosen = measure(lab, cell, train)
     if not np.isfinite(scores).all():
         raise InputError(f"{cell.name} gives probabilities that are no numbers")
     labels = cell.target.test.labels
-    _keep_predictions(corpus, cell, labels, scores)
+    now = lab.clock()
+    _keep_predictions(lab.corpus, cell, scores, n_train=len(train), now=now)
     low, high = auc_interval(labels, scores, np.random.default_rng(cell.seed))
     values = {
         "auc": auc(labels, scores),
@@ -270,10 +288,10 @@ def _measure(
         **chosen,
     }
     rows = [
-        _result(cell, metric, value, n_train=len(train), cost=cost, now=clock())
+        _result(cell, metric, value, n_train=len(train), cost=cost, now=now)
         for metric, value in values.items()
     ]
-    corpus.append(Result, rows, name=cell.name)
+    lab.corpus.append(Result, rows, name=cell.name)
 
 
 def _result(
@@ -301,30 +319,19 @@ def _result(
     )
 
 
-def _probed(
-    corpus: Corpus, cell: Cell, train: npt.NDArray[np.int64], machine: Machine
-) -> tuple[Scores, dict[str, float]]:
-    made = features.features(
-        cell.source,
-        cell.target,
-        seed=cell.seed,
-        size_px=cell.size_px,
-        machine=machine,
-        place=feature_folder(corpus),
-    )
+def _probed(lab: _Lab, cell: Cell, train: npt.NDArray[np.int64]) -> tuple[Scores, dict[str, float]]:
+    made = _features(lab, cell)
     scores, penalty = probe(
         made.train[train], made.train_labels[train], made.val, made.val_labels, made.test
     )
     return scores, {"penalty": penalty}
 
 
-def _tuned(
-    corpus: Corpus, cell: Cell, train: npt.NDArray[np.int64], machine: Machine
-) -> tuple[Scores, dict[str, float]]:
+def _tuned(lab: _Lab, cell: Cell, train: npt.NDArray[np.int64]) -> tuple[Scores, dict[str, float]]:
     """Test probabilities of the fit that validation chose, and what it chose."""
     target = cell.target
     split = Split(target.train.images[train], target.train.labels[train])
-    checkpoints = corpus.path / "experiments" / "checkpoints"
+    checkpoints = lab.corpus.path / "experiments" / "checkpoints"
     train_set, val_set = examples(split, cell.size_px), examples(target.val, cell.size_px)
 
     def started() -> Classifier:
@@ -339,16 +346,16 @@ def _tuned(
             recipe=cell.recipe,
             learning_rate=rate,
             seed=cell.seed,
-            machine=machine,
+            machine=lab.machine,
             checkpoint=checkpoints / f"{cell.name}-{rate:g}.pt",
         )
 
     found, rate = tuned(job_of, cell.recipe)
     model = started()
     model.load_state_dict(found.state)
-    place = machine.place()
+    place = lab.machine.place()
     pixels = examples(target.test, cell.size_px).pixels
-    logits = predicted(model.to(place), pixels, cell.source.normalisation, machine)
+    logits = predicted(model.to(place), pixels, cell.source.normalisation, lab.machine)
     scores = probabilities(logits, is_multi_label=target.is_multi_label)
     told = {"learning_rate": rate, "epochs": found.epochs, "val_auc": found.val_auc}
     return scores, told | {"batch": found.batch}
@@ -395,7 +402,9 @@ def predictions_path(corpus: Corpus, name: str) -> Path:
     return corpus.path / "experiments" / "predictions" / f"{name}.npz"
 
 
-def _keep_predictions(corpus: Corpus, cell: Cell, labels: Labels, scores: Scores) -> None:
+def _keep_predictions(
+    corpus: Corpus, cell: Cell, scores: Scores, *, n_train: int, now: datetime
+) -> None:
     path = predictions_path(corpus, cell.name)
     path.parent.mkdir(parents=True, exist_ok=True)
     about = {
@@ -404,9 +413,11 @@ def _keep_predictions(corpus: Corpus, cell: Cell, labels: Labels, scores: Scores
         "target": cell.target.name,
         "target_sha256": cell.target.sha256,
         "strategy": cell.strategy,
-        "amount": str(cell.amount),
+        "n_train": n_train,
         "seed": cell.seed,
+        "at": now.isoformat(),
     }
+    labels = cell.target.test.labels
     arrays = {"labels": labels, "scores": scores.astype(np.float32), "about": json.dumps(about)}
     write_whole(path, lambda file: np.savez(file, **arrays))  # type: ignore[arg-type]
 
@@ -417,16 +428,18 @@ class Predictions:
 
     labels: Labels
     scores: Scores
-    about: dict[str, str]
+    about: dict[str, Any]
 
 
 def predictions(corpus: Corpus) -> list[Predictions]:
     """The test probabilities of all cells that the survey has results of.
 
+    Of a cell that was measured under several recipes, the newest.
+
     Raises:
         InputError: a file is damaged.
     """
-    found = []
+    found: dict[tuple[Any, ...], Predictions] = {}
     for part in sorted((corpus.path / "results").glob("[!.]*.parquet")):
         path = predictions_path(corpus, part.stem)
         if not path.exists():
@@ -435,10 +448,13 @@ def predictions(corpus: Corpus) -> list[Predictions]:
             with np.load(path, allow_pickle=False) as arrays:
                 about = json.loads(str(arrays["about"]))
                 scores = arrays["scores"].astype(np.float64)
-                found.append(Predictions(arrays["labels"], scores, about))
+                made = Predictions(arrays["labels"], scores, about)
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as e:
             raise InputError(
                 f"cannot be read ({e}); delete it and {part.name}, and run the cell again",
                 path=path,
             ) from e
-    return found
+        cell = tuple(value for key, value in about.items() if key != "at")
+        if cell not in found or found[cell].about["at"] < about["at"]:
+            found[cell] = made
+    return list(found.values())

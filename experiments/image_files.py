@@ -174,7 +174,9 @@ def packed(
     for entry in entries:
         stat = entry.path.stat() if entry.path.is_file() else None
         seen = (stat.st_size, stat.st_mtime_ns) if stat else None
-        digest.update(repr((str(entry.path), entry.labels, entry.split, entry.patient, seen)).encode())
+        digest.update(
+            repr((str(entry.path), entry.labels, entry.split, entry.patient, seen)).encode()
+        )
     path = place / digest.hexdigest()[:12] / f"{name}.npz"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -189,7 +191,7 @@ def _arrays(
     images, good, broken = _decoded(entries, size_px, origin)
     kept = [entries[place] for place in good]
     classes = sorted({label for entry in kept for label in entry.labels})
-    if len(classes) < 2 and not is_multi_label or not classes:
+    if (len(classes) < 2 and not is_multi_label) or not classes:
         raise InputError(
             f"has a single class, {', '.join(classes) or 'none'}; nothing to tell apart",
             path=origin,
@@ -244,9 +246,7 @@ def _splits(entries: Sequence[Entry], labels: Labels, origin: Path) -> list[str]
     return made
 
 
-def _apart(
-    entries: Sequence[Entry], splits: Sequence[str]
-) -> tuple[dict[str, list[int]], int]:
+def _apart(entries: Sequence[Entry], splits: Sequence[str]) -> tuple[dict[str, list[int]], int]:
     """The places of each split, without images of patients that are in a later one; how many."""
     order = {name: number for number, name in enumerate(SPLITS)}
     last: dict[str, int] = {}

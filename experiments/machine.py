@@ -82,8 +82,10 @@ def machine(
     if precision is None:
         precision = "float32" if device == "cpu" else _gpu_precision()
     if precision not in get_args(Precision) or (device, precision) == ("cpu", "float16"):
-        raise InputError(f"--precision {precision!r} is not one of {', '.join(get_args(Precision))} "
-                         "(float16 on GPUs only)")
+        raise InputError(
+            f"--precision {precision!r} is not one of {', '.join(get_args(Precision))} "
+            "(float16 on GPUs only)"
+        )
     return Machine(
         device=device,
         processes=processes,

@@ -15,6 +15,7 @@ import data
 from data.errors import InputError, NetworkError
 
 _TABLE = Path(str(data.__file__)).parent / "facts" / "medmnist.csv"
+SMALLEST_PX = 28
 _CHUNK = 1 << 20
 _TIMEOUT_S = (10, 60)
 
@@ -65,7 +66,9 @@ def edition(name: str) -> Edition:
     known = editions()
     if name.lower() not in known:
         plain = ", ".join(key for key in known if "_" not in key)
-        raise InputError(f"MedMNIST has no 2D set {name!r}; it has {plain}, each also with _64, ...")
+        raise InputError(
+            f"MedMNIST has no 2D set {name!r}; it has {plain}, each also with _64, ..."
+        )
     return known[name.lower()]
 
 

@@ -132,7 +132,9 @@ class _Bottleneck(_Block):
         return torch.relu(self.bn3(self.conv3(inner)) + self._around(maps))
 
 
-def _resnet(*depths: int, width: int = 64, is_deep: bool = False, is_small: bool = False) -> Network:
+def _resnet(
+    *depths: int, width: int = 64, is_deep: bool = False, is_small: bool = False
+) -> Network:
     body = ResNet(depths, width=width, is_deep=is_deep, is_small=is_small)
     return Network(body, body.n_features)
 

@@ -147,9 +147,7 @@ def _simsiam(asked: Pretraining, seed: int, machine: Machine, checkpoint: Path) 
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser,
-        lambda step: cosine(
-            step, warmup=recipe.warmup_epochs * steps, total=recipe.epochs * steps
-        ),
+        lambda step: cosine(step, warmup=recipe.warmup_epochs * steps, total=recipe.epochs * steps),
     )
     generator = torch.Generator().manual_seed(seed)
     size = recipe.batch
@@ -171,9 +169,7 @@ def _simsiam(asked: Pretraining, seed: int, machine: Machine, checkpoint: Path) 
             schedule.step()
         if not math.isfinite(float(loss)):
             raise DivergedError("the loss of SimSiam is not a number; give a smaller rate")
-    return {
-        f"body.{name}": value.detach().cpu() for name, value in made.body.state_dict().items()
-    }
+    return {f"body.{name}": value.detach().cpu() for name, value in made.body.state_dict().items()}
 
 
 class _Siamese(nn.Module):

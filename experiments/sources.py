@@ -41,6 +41,8 @@ class Source:
         checksum: what tells these weights from others, for any seed.
         trained_on: the images that it was pretrained on here, for the check of leaks.
         is_made: whether the weights of a seed are there, or `load` has to pretrain.
+        architecture: of a network that is pretrained here.
+        pretraining_epochs: at most.
     """
 
     id: str
@@ -51,11 +53,17 @@ class Source:
     checksum: Callable[[], str]
     trained_on: Target | None = None
     is_made: Callable[[int], bool] = lambda seed: True
+    architecture: str | None = None
+    pretraining_epochs: int = 0
 
     @property
     def is_seeded(self) -> bool:
         """Whether a seed changes its weights."""
         return self.kind != "fixed"
+
+    def untrained(self, seed: int) -> Network:
+        """The same network, without waiting for a pretraining that is still to be done."""
+        return self.load(seed) if self.architecture is None else network(self.architecture)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +74,7 @@ class Surroundings:
         place: directory for what is pretrained.
         machine: what pretrains.
         recipe: how.
-        size_px: images are scaled to it.
+        size_px: images are scaled to it, for pretraining.
         target: name to target, as `experiments.registry.target` finds it.
     """
 
@@ -178,7 +186,7 @@ def _of_hub(what: str, around: Surroundings) -> Source:
 def _of_torchvision(what: str, around: Surroundings) -> Source:
     def load(seed: int) -> Network:
         body = models.get_model(what, weights="DEFAULT")
-        *_, last = body.named_modules()
+        *_, last = body.named_modules()  # the classifier, in all of its networks for images
         name, head = last
         if not isinstance(head, nn.Linear):
             raise InputError(f"torchvision's {what!r} does not end in a linear layer; use timm's")
@@ -245,6 +253,8 @@ def _of_pretraining(method: Method) -> Callable[[str, Surroundings], Source]:
             load=load,
             checksum=pretraining.digest,
             trained_on=images,
+            architecture=architecture,
+            pretraining_epochs=around.recipe.epochs,
             is_made=lambda seed: pretraining.path(around.place, seed).exists(),
         )
 

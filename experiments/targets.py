@@ -190,7 +190,7 @@ def _indexed(target: Target, names: Sequence[str] | None, path: Path) -> Target:
             )
         return replace(target, classes=tuple(names or map(str, range(n_classes))))
     values = np.unique(target.train.labels)
-    if names is not None and not (0 <= values[0] and values[-1] < len(names)):
+    if names is not None and not (values[0] >= 0 and values[-1] < len(names)):
         raise InputError(f"classes has {len(names)} names, labels reach {values[-1]}", path=path)
 
     def counted(split: Split) -> Split:

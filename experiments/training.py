@@ -94,9 +94,7 @@ class Examples:
 def examples(split: Split, size_px: int) -> Examples:
     """A split, scaled once for all epochs."""
     labels = torch.from_numpy(split.labels)
-    return Examples(
-        scaled(split.images, size_px), labels.float() if labels.ndim == 2 else labels
-    )
+    return Examples(scaled(split.images, size_px), labels.float() if labels.ndim == 2 else labels)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -478,4 +476,3 @@ def _copied(model: nn.Module) -> State:
 
 def _mixed(seed: int, epoch: int) -> int:
     return seed * 1_000_003 + epoch
-
