@@ -12,8 +12,8 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-import torch.multiprocessing.spawn as spawning
 from torch import nn
+from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedException, spawn
 
 from data.errors import InputError, StoppedError
 from data.readers import no_main
@@ -33,18 +33,18 @@ def spread(job: Job) -> Fit:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         with no_main():
-            context = spawning.spawn(  # type: ignore[no-untyped-call]
+            context = spawn(  # type: ignore[no-untyped-call]
                 _share, args=(place, job), nprocs=job.machine.processes, join=False
             )
         try:
             while not context.join():
                 pass
-        except spawning.ProcessExitedException as e:
+        except ProcessExitedException as e:
             raise StoppedError(
                 f"process {e.error_index} of {job.machine.processes} was ended from outside (too "
                 "little memory?); the same command continues"
             ) from e
-        except spawning.ProcessRaisedException as e:
+        except ProcessRaisedException as e:
             raise _told(place, e) from e
         return Fit(**torch.load(place / "fit.pt", weights_only=True))
 
