@@ -55,10 +55,13 @@ class Meter:
         _check_country(country)
         self._tracker: Any = OfflineEmissionsTracker(
             country_iso_code=country,
-            save_to_file=False,
+            output_methods=[],
             log_level="critical",
             allow_multiple_runs=True,
         )
+        # A fault while it is made is logged and swallowed, and half a tracker comes out.
+        if not hasattr(self._tracker, "_hardware"):
+            raise InputError("codecarbon cannot start; see `codecarbon detect` for the reason")
         self._numbers = count()
 
     @contextmanager

@@ -321,8 +321,9 @@ def _result(
 
 def _probed(lab: _Lab, cell: Cell, train: npt.NDArray[np.int64]) -> tuple[Scores, dict[str, float]]:
     made = _features(lab, cell)
+    val = few(cell.target.val, cell)
     scores, penalty = probe(
-        made.train[train], made.train_labels[train], made.val, made.val_labels, made.test
+        made.train[train], made.train_labels[train], made.val[val], made.val_labels[val], made.test
     )
     return scores, {"penalty": penalty}
 
@@ -331,8 +332,10 @@ def _tuned(lab: _Lab, cell: Cell, train: npt.NDArray[np.int64]) -> tuple[Scores,
     """Test probabilities of the fit that validation chose, and what it chose."""
     target = cell.target
     split = Split(target.train.images[train], target.train.labels[train])
+    val = few(target.val, cell)
+    judged = Split(target.val.images[val], target.val.labels[val])
     checkpoints = lab.corpus.path / "experiments" / "checkpoints"
-    train_set, val_set = examples(split, cell.size_px), examples(target.val, cell.size_px)
+    train_set, val_set = examples(split, cell.size_px), examples(judged, cell.size_px)
 
     def started() -> Classifier:
         return classifier(cell.source.load(cell.seed), len(target.classes), seed=cell.seed)
@@ -381,6 +384,18 @@ def drawn(split: Split, amount: Amount, rng: np.random.Generator) -> npt.NDArray
         rng.choice(group, _count(group, amount, n, len(groups)), replace=False) for group in groups
     ]
     return np.sort(np.concatenate(kept))
+
+
+def few(val: Split, cell: Cell) -> npt.NDArray[np.int64]:
+    """The places of the validation images that are used, sorted.
+
+    Who has so few labelled images does not have more to validate on: where training images are
+    cut down, validation has at most as many, in the classes' proportion, one of each at least.
+    """
+    rng = np.random.default_rng(cell.seed)
+    n_train = len(drawn(cell.target.train, cell.amount, rng))
+    amount = Amount(min(n_train, len(val.labels)), "images")
+    return drawn(val, ALL if cell.amount == ALL else amount, rng)
 
 
 def _count(group: npt.NDArray[np.int64], amount: Amount, n: int, n_groups: int) -> int:

@@ -26,10 +26,16 @@ def probe(
     its own. *Shape:* (n_test, n_classes).
 
     Raises:
-        InputError: a feature is not a number.
+        InputError: a feature is not a number, or a label the same for all training images.
     """
     scaled = _standardised(train, val, test)
     columns = train_labels.T if train_labels.ndim == 2 else train_labels[None]
+    same = [place for place, column in enumerate(columns) if np.ptp(column) == 0]
+    if same:
+        raise InputError(
+            f"label {same[0]}, counted from 0, has a single class among {len(train)} training "
+            "images; take more of them"
+        )
     best_auc, best, chosen = -1.0, None, PENALTIES[0]
     starts: list[Any] = [None] * len(columns)
     for penalty in PENALTIES:

@@ -52,7 +52,9 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ARCHITECTURES, "resnet10-small", made)
 
 
-def made_features(origin: Source, images: Target, *, seed: int = 0, size_px: int = 32) -> FeatureSet:
+def made_features(
+    origin: Source, images: Target, *, seed: int = 0, size_px: int = 32
+) -> FeatureSet:
     return extracted(origin, images, seed=seed, size_px=size_px, machine=CPU)
 
 
@@ -128,6 +130,9 @@ def test_the_penalty_is_chosen_on_validation() -> None:
     several, _ = probe(made[0], both, made[1], both, made[2])
     assert ((several[:, 0] > 0.5) == labels).mean() > 0.8
     assert np.allclose(several.sum(axis=1), 1, atol=1e-3)
+    both[:, 1] = 0
+    with pytest.raises(InputError, match="label 1, counted from 0, has a single class"):
+        probe(made[0], both, made[1], both, made[2])
 
 
 def test_a_source_that_is_not_known_is_told(around: Surroundings) -> None:
@@ -150,7 +155,7 @@ def test_a_library_that_is_missing_or_does_not_load_is_one_sentence(
         "raise RuntimeError('operator torchvision::nms does not exist')"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(InputError, match="does not load beside torch .*nms does not exist"):
+    with pytest.raises(InputError, match=r"does not load beside torch .*nms does not exist"):
         source("torchvision:resnet18", around)
 
 
@@ -214,7 +219,9 @@ def resnet18_state() -> dict[str, torch.Tensor]:
     return network("resnet18", seed=5).body.state_dict()
 
 
-@pytest.mark.parametrize("rename", [lambda n: n, lambda n: f"module.{n}", lambda n: f"backbone.{n}"])
+@pytest.mark.parametrize(
+    "rename", [lambda n: n, lambda n: f"module.{n}", lambda n: f"backbone.{n}"]
+)
 @pytest.mark.parametrize("ending", ["pt", "safetensors"])
 def test_weights_of_a_file_are_loaded(
     tmp_path: Path, around: Surroundings, rename: Any, ending: str
@@ -258,7 +265,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"conv1.weight is \(64, 1, 7, 7\), expected"):
         weights.load(network("resnet18"), state, path=path)
     state["conv1.weight"] = torch.full((64, 3, 7, 7), torch.nan)
-    with pytest.raises(InputError, match="conv1.weight holds values that are no numbers"):
+    with pytest.raises(InputError, match=r"conv1\.weight holds values that are no numbers"):
         weights.load(network("resnet18"), state, path=path)
 
 

@@ -1,0 +1,226 @@
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from builders import survey, use, work
+from shapes import CPU, QUICK, Greedy, arrays, no_norm, shapes_target, tiny, tiny_source, written
+
+from data.corpus import Corpus
+from data.errors import InputError
+from experiments.carbon import Meter
+from experiments.finetune import ALL, Amount, cells
+from experiments.grid import Grid, amounts, strategies
+from experiments.machine import Machine
+from experiments.networks import Network
+from experiments.plan import Speed, expected, speed
+from experiments.popular import popular, resolved
+from experiments.sources import SOURCES
+
+CATS = [sys.executable, "-m", "cats", "experiments"]
+
+
+def papers(path: Path) -> Corpus:
+    """Two papers transfer from ImageNet to PneumoniaMNIST, one from CheXpert to a private set."""
+    works = [work(f"W{i}") for i in range(1, 5)]
+    uses = [
+        use("W1", "ImageNet", "source"),
+        use("W1", "PneumoniaMNIST", "target"),
+        use("W2", "ImageNet", "source"),
+        use("W2", "PneumoniaMNIST", "target"),
+        use("W2", "BreastMNIST", "mention"),
+        use("W3", "CheXpert", "source"),
+        use("W3", "INbreast", "target"),
+        use("W4", "ImageNet", "source"),
+        use("W4", "ImageNet", "target"),
+        use("W4", "PneumoniaMNIST", "target", score=0.2),
+    ]
+    return survey(path, works, uses)
+
+
+def grid(corpus: Corpus, **fields: Any) -> Grid:
+    plain: dict[str, Any] = {
+        "target_specs": (),
+        "source_specs": (),
+        "popular": None,
+        "strategies": strategies([]),
+        "amounts": (ALL,),
+        "seeds": 2,
+        "size_px": 16,
+        "recipe": QUICK,
+        "pretraining": QUICK,
+        "patient": None,
+        "machine": CPU,
+        "country": "NLD",
+        "say": lambda said: None,
+    }
+    return Grid(corpus=corpus, **(plain | fields))
+
+
+def test_the_most_popular_pairs_come_first(tmp_path: Path) -> None:
+    with papers(tmp_path).connect() as db:
+        rows = popular(db, top=10).to_pylist()
+    assert [(row["source"], row["target"], row["n_papers"]) for row in rows] == [
+        ("ImageNet", "PneumoniaMNIST", 2),
+        ("CheXpert", "INbreast", 1),
+    ]
+
+
+def test_a_pair_says_what_it_lacks() -> None:
+    sources, targets = {"ImageNet": "ImageNet"}, {"INbreast": "x.npz"}
+    ready = resolved("ImageNet", "PneumoniaMNIST", 2, sources=sources, targets=targets)
+    assert (ready.target_spec, ready.why_not) == ("medmnist:pneumoniamnist", "")
+    assert resolved("BloodMNIST", "INbreast", 1, sources=sources, targets=targets).source_spec == (
+        "pretrain:medmnist:bloodmnist"
+    )
+    lacking = resolved("CheXpert", "VinDr", 1, sources=sources, targets=targets)
+    assert "--source 'CheXpert=file:" in lacking.why_not
+    assert "--target 'VinDr=PATH'" in lacking.why_not
+
+
+def test_a_plan_counts_what_is_left_and_what_cannot_be_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SOURCES, "ImageNet", tiny_source(id="ImageNet", kind="fixed"))
+    corpus = papers(tmp_path / "s")
+    path = written(tmp_path / "x.npz")
+    asked = grid(corpus, target_specs=(f"PneumoniaMNIST={path}",), popular=5)
+    rows = {(row["source"], row["target"]): row for row in asked.plan() if row["papers"]}
+    ready = rows["ImageNet", "PneumoniaMNIST"]
+    assert (ready["papers"], ready["cells"], ready["left"], ready["missing"]) == (2, 3, 3, "")
+    assert 0 < ready["hours"] < 1
+    assert 0 < ready["kg CO2e"] < ready["kWh"]
+    lacking = rows["CheXpert", "INbreast"]
+    assert (lacking["cells"], lacking["hours"]) == (0, 0)
+    assert "no images" in lacking["missing"]
+    assert {cell.target.name for cell in asked.cells()} == {"PneumoniaMNIST"}
+
+
+def test_a_survey_without_a_pair_says_what_to_name(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no pair can be run here .*name --target"):
+        grid(survey(tmp_path)).cells()
+
+
+def test_a_source_may_have_a_size_of_its_own(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.npz")
+    asked = grid(
+        survey(tmp_path / "s"),
+        target_specs=(str(path),),
+        source_specs=("random:resnet10-small", "ImageNet@48"),
+        seeds=1,
+    )
+    assert {(cell.source.id, cell.size_px) for cell in asked.cells()} == {
+        ("random", 16),
+        ("ImageNet", 48),
+    }
+
+
+def test_the_time_that_is_expected_by_hand(tmp_path: Path) -> None:
+    target = shapes_target(tmp_path)
+    fast = Speed(train=100, infer=1000, probe_s=0.01, watts=36.0, g_per_kwh=500.0)
+    asked = list(cells([(tiny_source(), target)], seeds=1, size_px=16, recipe=QUICK))
+    found = expected(asked, lambda cell: fast)
+    # Two epochs of 80 and 40 images and 60 for the test; features of 180 images, a probe of 80.
+    assert found.seconds == pytest.approx(2 * (0.8 + 0.04) + 0.06 + 0.18 + 0.8)
+    assert found.energy_kwh == pytest.approx(found.seconds * 36 / 3.6e6)
+    assert found.co2_kg == pytest.approx(found.energy_kwh * 0.5)
+    twice = expected([*asked, *asked], lambda cell: fast)
+    assert twice.seconds == pytest.approx(2 * found.seconds - 0.18)  # features are kept
+    unknown = Speed(train=100, infer=1000, probe_s=0.01, watts=None, g_per_kwh=None)
+    assert expected(asked, lambda cell: unknown).co2_kg is None
+
+
+def test_the_speed_of_a_network_is_measured(tmp_path: Path) -> None:
+    found = speed(tiny, size_px=8, batch=8, machine=Machine(), meter=Meter("NLD"))
+    assert min(found.train, found.infer, found.probe_s) > 0
+    assert found.watts is not None
+    small = speed(
+        lambda: Network(Greedy(no_norm().body, 4), 8),
+        size_px=8,
+        batch=8,
+        machine=Machine(),
+        meter=Meter("NLD"),
+    )
+    assert small.train > 0
+
+
+def test_amounts_and_strategies_by_name() -> None:
+    assert amounts(None, None, None) == (ALL,)
+    assert amounts([0.5], [100], [5]) == (
+        Amount(0.5),
+        Amount(100, "images"),
+        Amount(5, "per class"),
+    )
+    with pytest.raises(InputError, match="--fraction 1.5"):
+        amounts([1.5], None, None)
+    assert strategies(["fine-tune"]) == ("full fine-tune",)
+    with pytest.raises(InputError, match="'prob'"):
+        strategies(["prob"])
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*CATS, *arguments], check=False, capture_output=True, text=True)
+
+
+def test_the_commands_measure_report_and_draw(tmp_path: Path) -> None:
+    survey(tmp_path / "s")
+    made = arrays()
+    made["train_images"][0] = made["test_images"][0]
+    images = written(tmp_path / "shapes.npz", **made)
+    there = ["-C", str(tmp_path / "s")]
+    asked = ["--target", str(images), "--source", "random:resnet10-small", "--source"]
+    asked += ["ImageNet", "--size", "16", "--seeds", "1", "--epochs", "1", "--images", "16"]
+    done = command("run", *asked, *there, "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert {(row["source"], row["strategy"]) for row in rows} == {
+        (source, strategy)
+        for source in ("random", "ImageNet")
+        for strategy in ("linear probe", "full fine-tune")
+    }
+    assert "1 training or validation images of shapes occur" in done.stderr
+    again = command("run", *asked, *there, "--json")
+    assert "0 cells measured, 4 were there" in again.stderr
+    assert json.loads(again.stdout) == rows
+    drawn = command("report", *there, "--json", "--svg", str(tmp_path / "a.svg"))
+    assert json.loads(drawn.stdout) == rows
+    assert (tmp_path / "a.svg").read_text().startswith("<svg")
+    pairs = json.loads(command("report", *there, "--pairs", "--json").stdout)
+    assert {row["strategy"] for row in pairs} == {"linear probe", "full fine-tune"}
+    cost = json.loads(command("report", *there, "--cost", "--json").stdout)
+    assert cost["steps"][-1]["step"] == "total"
+    assert cost["steps"][-1]["co2_kg"] > 0
+    assert cost["methods"]
+    shown = command("report", *there, "--cost")
+    assert "would have avoided" in shown.stderr
+    refused = command("run", "--target", str(images), "--source", "Mars", *there)
+    assert refused.returncode == 3
+    assert "'Mars'" in refused.stderr
+
+
+def test_what_was_left_out_is_listed_and_the_exit_code_is_four(tmp_path: Path) -> None:
+    survey(tmp_path / "s")
+    images = written(tmp_path / "shapes.npz")
+    asked = ["--target", str(images), "--source", "random:resnet10-small", "--strategy", "probe"]
+    done = command(
+        "run",
+        *asked,
+        "--per-class",
+        "99",
+        "--seeds",
+        "1",
+        "--size",
+        "16",
+        "-C",
+        str(tmp_path / "s"),
+    )
+    assert done.returncode == 4
+    listed = tmp_path / "s" / "rejects" / "experiments.csv"
+    assert str(listed) in done.stderr
+    with listed.open(newline="") as file:
+        (row,) = csv.DictReader(file)
+    assert row["target"] == "shapes"
+    assert "a class has 40" in row["reason"]
