@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A CPU build of torch: the newest from the registry brings gigabytes of CUDA along.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test check docs bench experiments clean
 .DELETE_ON_ERROR:
 
 $(VENV)/base: pyproject.toml
@@ -41,6 +41,12 @@ bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/versions.py
 	$(BIN)/python tests/benchmarks/fulltext.py
 	$(BIN)/python tests/benchmarks/snapshot.py
+	$(BIN)/python tests/benchmarks/training.py
+
+# The table of docs/experiments.md; needs the image sets of ../shared.
+experiments: $(VENV)/dev
+	$(BIN)/python tests/benchmarks/experiments.py
+	$(BIN)/python tests/benchmarks/experiments.py --scratch
 
 clean:
 	rm -rf $(VENV) dist

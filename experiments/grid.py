@@ -24,6 +24,7 @@ from experiments.targets import Target
 from experiments.training import Recipe
 
 _USUAL_POPULAR = 10
+_SMALLEST_PX, _LARGEST_PX = 32, 512  # below it nothing is left for the last layers to see
 _SIZED = re.compile(r"(.+)@(\d+)")
 _SHORT: dict[str, Strategy] = {"probe": "linear probe", "fine-tune": "full fine-tune"}
 
@@ -120,7 +121,11 @@ class Grid:
     def _sized(self, spec: str) -> tuple[str, int]:
         """A source's name, and the size that its images are scaled to: NAME@PX, or all sources'."""
         found = _SIZED.fullmatch(spec)
-        return (found[1], int(found[2])) if found else (spec, self.size_px)
+        if found is None:
+            return spec, self.size_px
+        if not _SMALLEST_PX <= int(found[2]) <= _LARGEST_PX:
+            raise InputError(f"--source {spec!r}: {_SMALLEST_PX} to {_LARGEST_PX} px")
+        return found[1], int(found[2])
 
     @property
     def _place(self) -> Path:

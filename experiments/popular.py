@@ -50,7 +50,8 @@ def popular(db: duckdb.DuckDBPyConnection, *, top: int, min_score: float = 0.5) 
     found, _ = survey_claims(db)
     with duckdb.connect() as own:
         own.register("claims", found)
-        return own.execute(_PAIRS, {"min_score": min_score, "top": top}).to_arrow_table()
+        values = {"min_score": min_score, "top": top}
+        return own.sql(_PAIRS, params=values).to_arrow_table()
 
 
 def resolved(
