@@ -184,7 +184,8 @@ def read(path: Path) -> FeatureSet:
         InputError: it is damaged, or holds values that are no numbers.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # Opened here: numpy leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             content = {name: arrays[name] for name in arrays.files}
             about = json.loads(str(content["about"]))
             told = content["train_source_probabilities"]

@@ -460,7 +460,8 @@ def predictions(corpus: Corpus) -> list[Predictions]:
         if not path.exists():
             continue
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            # Opened here: numpy leaves a damaged file open.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 about = json.loads(str(arrays["about"]))
                 scores = arrays["scores"].astype(np.float64)
                 made = Predictions(arrays["labels"], scores, about)
