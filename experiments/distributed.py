@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from copy import deepcopy
 from pathlib import Path
 
 import torch
@@ -71,6 +72,8 @@ def _share(rank: int, place: Path, job: Job) -> None:
         rank=rank,
         world_size=world,
     )
+    # Tensors come here in memory that all processes share: fine for images, not for weights.
+    job.classifier = deepcopy(job.classifier)
     try:
         with job.machine.exact():
             found = train(job, rank=rank)

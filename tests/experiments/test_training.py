@@ -145,20 +145,25 @@ def test_it_stops_when_validation_no_longer_improves() -> None:
     assert found.epochs < 30
 
 
-@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
-def test_two_processes_learn_as_one_does(precision: Any) -> None:
-    recipe = replace(QUICK, epochs=2)
-    alone = fit(job(no_norm(), recipe=recipe, machine=Machine(precision=precision)))
-    both = fit(job(no_norm(), recipe=recipe, machine=Machine(processes=2, precision=precision)))
-    tolerance = 1e-3 if precision == "float32" else 2e-2  # Adam makes much of small gradients
+def test_two_processes_learn_as_one_does() -> None:
+    once = replace(QUICK, epochs=1)  # of several, validation may choose another
+    alone = fit(job(no_norm(), recipe=once))
+    both = fit(job(no_norm(), recipe=once, machine=Machine(processes=2)))
     assert both.val_auc == pytest.approx(alone.val_auc, abs=0.02)
     for name, value in alone.state.items():
-        assert torch.allclose(value, both.state[name], atol=tolerance), name
+        # Sums are in another order, no more.
+        assert torch.allclose(value, both.state[name], atol=1e-5), name
+
+
+def test_mixed_precision_learns_as_well() -> None:
+    found = fit(job(machine=Machine(precision="bfloat16")))
+    assert found.val_auc > 0.9
+    assert all(value.dtype != torch.bfloat16 for value in found.state.values())
 
 
 def test_a_fault_in_another_process_is_told_as_here() -> None:
     with pytest.raises(DivergedError, match="smaller --learning-rate"):
-        fit(job(learning_rate=1e30, machine=Machine(processes=2)))
+        fit(job(learning_rate=1e30, recipe=replace(QUICK, epochs=1), machine=Machine(processes=2)))
     with pytest.raises(InputError, match="fewer --processes"):
         fit(job(train=told_apart(1), machine=Machine(processes=2)))
 
