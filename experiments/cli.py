@@ -287,7 +287,7 @@ def _print(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) -> None:
             f"{row['auc']:.3f}",
             f"[{row['low']:.3f}, {row['high']:.3f}]",
             f"{row['sd']:.3f} ({row['seeds']})" if row["seeds"] > 1 else "- (1)",
-            f"{row['minus_random']:+.3f}",
+            f"{row['minus_random']:+.3f}" if row["minus_random"] == row["minus_random"] else "-",
             f"{row['balanced_accuracy']:.3f}",
             f"{row['calibration_error']:.3f}",
             f"{row['seconds']:.0f}",
@@ -337,6 +337,6 @@ def _print_cost(survey: Corpus, *, as_json: bool, as_csv: bool) -> None:
 
 
 def _shown(value: Any) -> str:
-    if value is None:
+    if value is None or value != value:  # none, as JSON or as pandas has it
         return "-"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
