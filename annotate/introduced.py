@@ -9,24 +9,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from bisect import bisect_left
 from itertools import groupby
 from typing import Literal
+
+from ahocorasick_rs import AhoCorasick
 
 from annotate.chunks import (
     COLLECTION,
     DATA,
     YEAR,
     Chunk,
-    Token,
+    Tokens,
     abbreviates,
     chunks,
     is_headline,
     is_ordinary,
-    spans,
+    made_up,
     tokens,
     words_of,
 )
 from annotate.matcher import Name
+from annotate.sentences import Sentences
 
 Why = Literal[
     "named dataset",
@@ -56,6 +60,8 @@ _SURE: dict[Why, float] = {
     "evaluated on": 0.6,
     "listed": 0.7,
 }
+
+_DATA_WORDS = AhoCorasick(sorted({word.rstrip("s") for word in DATA | COLLECTION}))
 
 _REACH = 12  # tokens that a rule looks to either side
 
@@ -138,19 +144,23 @@ class _Place:
     in_title: bool
 
 
-def _place(found: Sequence[Token], chunk: Chunk, *, in_title: bool) -> _Place:
-    left = [token.lower for token in found[max(0, chunk.first - _REACH) : chunk.first]]
-    right = [token.lower for token in found[chunk.last + 1 : chunk.last + 1 + _REACH]]
-    words = [token.lower for token in found[chunk.first : chunk.last + 1]]
+def _place(sentence: Tokens, chunk: Chunk, *, in_title: bool) -> _Place:
+    lower = sentence.lower
+    left = lower[max(0, chunk.first - _REACH) : chunk.first]
+    right = lower[chunk.last + 1 : chunk.last + 1 + _REACH]
+    words = lower[chunk.first : chunk.last + 1]
     return _Place(chunk, words, left, _past_brackets(right), in_title)
 
 
-def _past_brackets(words: Sequence[str]) -> list[str]:
+def _past_brackets(words: Sequence[str]) -> Sequence[str]:
     """The words with one bracket right after the name taken out: "FMC [3] dataset"."""
-    closing = {"(": ")", "[": "]"}.get(words[0] if words else "")
+    closing = _CLOSING.get(words[0]) if words else None
     if closing is None or closing not in words:
-        return list(words)
-    return list(words[words.index(closing) + 1 :])
+        return words
+    return words[words.index(closing) + 1 :]
+
+
+_CLOSING = {"(": ")", "[": "]"}
 
 
 # --- rules that the words around a name suffice for ---------------------------------------------
@@ -325,18 +335,17 @@ def _why(at: _Place) -> Why | None:
 # --- a text ---------------------------------------------------------------------------------------
 
 
-def _lists(sentence: Sequence[Token], shaped: Sequence[Chunk]) -> Iterator[list[Chunk | str]]:
+def _lists(sentence: Tokens, shaped: Sequence[Chunk]) -> Iterator[list[Chunk | str]]:
     """Lists of names ("A, B and C"); for a name of the catalogue there stands its kind."""
     items: list[tuple[int, int, Chunk | str]] = [(c.first, c.last, c) for c in shaped]
-    known = [place for place, token in enumerate(sentence) if token.known]
-    for kind, places in groupby(known, key=lambda place: sentence[place].known):
+    known = [place for place, kind in enumerate(sentence.known) if kind]
+    for kind, places in groupby(known, key=lambda place: sentence.known[place]):
         items += [(place, place, kind) for place in places]
     items.sort(key=lambda item: item[0])
     group: list[Chunk | str] = []
     end = -1
     for first, last, item in items:
-        between = [token.lower for token in sentence[end + 1 : first][:_REACH]]
-        if group and not _is_listing(between):
+        if group and not _is_listing(sentence.lower[end + 1 : first][:_REACH]):
             yield group
             group = []
         group.append(item)
@@ -368,29 +377,39 @@ def names_of(
         in_title: the text is a title, whose capitals may be its style.
         taken: words that are something else; see `not_data`.
     """
+    ordered = sorted(known, key=_start)
     found: list[Found] = []
-    ordered = sorted(known, key=lambda name: name.start)
-    place = 0
-    for start, end in spans(text):
-        first = place
-        while place < len(ordered) and ordered[place].start < end:
-            place += 1
-        names = ordered[first:place]
-        if not _may_name(text[start:end], names):
-            continue
-        found += _names_in(text, tokens(text, names, start, end), in_title, taken)
+    for start, end in _promising(text, ordered):
+        names = ordered[bisect_left(ordered, start, key=_start) : bisect_left(ordered, end, key=_start)]
+        here = _names_in(tokens(text, names, start, end), in_title, taken)
+        if here and _may_name(text[start:end], names):
+            found += here
     return found
 
 
-def _names_in(
-    text: str, sentence: Sequence[Token], in_title: bool, taken: frozenset[str]
-) -> Iterator[Found]:
+def _start(name: Name) -> int:
+    return name.start
+
+
+def _promising(text: str, known: Sequence[Name]) -> Iterator[tuple[int, int]]:
+    """(start, end) of the sentences that have a made-up name, or a word or name of data."""
+    places = list(made_up(text, known))
+    places += [place for _, place, _ in _DATA_WORDS.find_matches_as_indexes(text.lower())]
+    places += [name.start for name in known if name.kind == "dataset"]
+    if places:
+        sentences = Sentences(text)
+        yield from map(sentences.span, sorted(sentences.numbers(places)))
+
+
+def _names_in(sentence: Tokens, in_title: bool, taken: frozenset[str]) -> list[Found]:
     shaped = [
         chunk
         for chunk in chunks(sentence, without_capitals=in_title and is_headline(sentence))
         if not (taken & set(chunk.name.split()) or _is_spelled_out(sentence, chunk))
     ]
     reasons = {chunk: _why(_place(sentence, chunk, in_title=in_title)) for chunk in shaped}
+    if not any(reasons.values()) and "dataset" not in sentence.known:
+        return []
     for group in _lists(sentence, shaped):
         members = [chunk for chunk in group if isinstance(chunk, Chunk)]
         given = {reasons[chunk] for chunk in members} - {None}
@@ -400,7 +419,8 @@ def _names_in(
             # "Duke" is a name beside "the datasets CUHK03 and", not beside any name.
             if chunk.is_mixed or chunk.n_words > 1 or given & _SAID:
                 reasons[chunk] = reasons[chunk] or "listed"
-    return (_found(text, sentence, chunk, why) for chunk, why in reasons.items() if why)
+    spans = sentence.spans()
+    return [_found(sentence, spans, chunk, why) for chunk, why in reasons.items() if why]
 
 
 _SAID: frozenset[Why | None] = frozenset(("named dataset", "dataset named"))
@@ -423,18 +443,20 @@ def _may_name(sentence: str, known: Sequence[Name]) -> bool:
     return _CUE.search(sentence) is not None or any(name.kind == "dataset" for name in known)
 
 
-def _is_spelled_out(sentence: Sequence[Token], chunk: Chunk) -> bool:
+def _is_spelled_out(sentence: Tokens, chunk: Chunk) -> bool:
     """Whether an ordinary abbreviation follows: "Optical Coherence Tomography (OCT)"."""
-    after = [token.text for token in sentence[chunk.last + 1 : chunk.last + 3]]
-    words = [token.text for token in sentence[chunk.first : chunk.last + 1]]
+    after = sentence.words[chunk.last + 1 : chunk.last + 3]
+    words = sentence.words[chunk.first : chunk.last + 1]
     return after[:1] == ["("] and is_ordinary(after[-1]) != "" and abbreviates(after[-1], words)
 
 
-def _found(text: str, sentence: Sequence[Token], chunk: Chunk, why: Why) -> Found:
+def _found(
+    sentence: Tokens, spans: Sequence[tuple[int, int]], chunk: Chunk, why: Why
+) -> Found:
     score = _SURE[why]
     if not chunk.is_mixed and chunk.n_words == 1:
         score -= 0.2  # "the Duke dataset" or "the Bonn dataset": a name, or whose it is
-    start, end = sentence[chunk.first].start, sentence[chunk.last].end
+    text, start, end = sentence.text, spans[chunk.first][0], spans[chunk.last][1]
     if chunk.name not in text[start:end].split() and text[end : end + 1] == ")":
         end += 1
     return Found(chunk.name, start, end, why, round(score, 2))

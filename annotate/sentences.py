@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import pairwise
 
 _END = re.compile(
@@ -18,6 +20,32 @@ _ABBREVIATED = 6  # letters of the longest of these
 # The longest sentence of 1,300 abstracts has 1,378 characters. What is longer is a table or worse,
 # and the rules, which look across a sentence, must not look across a book.
 _LONGEST = 2000
+
+
+class Sentences:
+    """The sentences of a text, by number; it is cut when one is first asked for."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def starts(self) -> list[int]:
+        """Where each begins; see `sentence_starts`."""
+        return sentence_starts(self._text)
+
+    def number(self, place: int) -> int:
+        """The number of the sentence that has this place."""
+        return bisect(self.starts, place) - 1
+
+    def numbers(self, places: Iterable[int]) -> set[int]:
+        """The numbers of the sentences that have one of these places."""
+        return {bisect(self.starts, place) - 1 for place in places}
+
+    def span(self, number: int) -> tuple[int, int]:
+        """(start, end) of a sentence, with the space behind it."""
+        starts = self.starts
+        end = starts[number + 1] if number + 1 < len(starts) else len(self._text)
+        return starts[number], end
 
 
 def sentence_starts(text: str) -> list[int]:
