@@ -315,6 +315,8 @@ def _case_fits(surface: str, alias: _Alias) -> bool:
 
 def _longest(found: Mapping[Name, _Alias]) -> dict[Name, _Alias]:
     """The names that no longer one overlaps; a dataset and a model may share a place."""
+    if len(found) == 1:
+        return dict(found)
     kept: dict[Name, _Alias] = {}
     taken: dict[int, list[Name]] = {}  # the names kept, at each character of theirs
     # At one place the longer alias first: "ImageNet-21k" is itself, no subset of ImageNet.
