@@ -40,6 +40,11 @@ YEAR = re.compile(r"(?:19|20)\d\d$")
 _CAPITAL = re.compile(
     r"[A-Z\u0080-\U0010ffff](?:(?<=[^\s(].)\S*|[a-z]*[^\sa-z.,;:)]\S*)"
 )
+# A capitalised word, with the link to a further one if there is one: "Atlas of " before a name.
+_CAPITALISED = re.compile(
+    r"[A-Z_\u0080-\U0010ffff][\w\-+&'\u2010-\u2015\u2019]*"
+    r"(?:\s+(?:of|for|in)\s+(?:the\s+)?(?=[\w\-+&'\u2010-\u2015\u2019]*[A-Z\u0080-\U0010ffff]))?"
+)
 _RUNS_ON = re.compile(
     r"\s*(?:(?:19|20)\d\d|[\w\-+&'\u2010-\u2015\u2019]*[A-Z\u0080-\U0010ffff])"
 )
@@ -75,7 +80,6 @@ class Tokens:
 
     Args:
         words: as they stand.
-        lower: in lower case.
         shapes: "other" for what belongs to a name of the catalogue.
         known: kind of the catalogue's name that it belongs to; "" if to none.
     """
@@ -84,9 +88,12 @@ class Tokens:
     start: int
     end: int
     words: Sequence[str]
-    lower: Sequence[str]
     shapes: Sequence[Shape]
     known: Sequence[str]
+
+    def lower(self, first: int = 0, last: int | None = None) -> list[str]:
+        """The words from `first` to before `last` in lower case."""
+        return [word.lower() for word in self.words[first:last]]
 
     def spans(self) -> list[tuple[int, int]]:
         """Where each stands in the text."""
@@ -127,6 +134,7 @@ def _shape(word: str) -> Shape:
     return "mixed" if n_letters > 1 and len(word) > 2 else "other"
 
 
+@lru_cache(maxsize=1 << 16)
 def _is_sure_shape(word: str) -> bool:
     """CamelCase or with digits: "FooNet", "FC100"; a plain abbreviation is neither."""
     letters = "".join(_PART.findall(word))
@@ -152,10 +160,9 @@ def is_ordinary(word: str) -> str:
 def tokens(text: str, known: Sequence[Name], start: int, end: int) -> Tokens:
     """The tokens of `text[start:end]`; `known` by place."""
     words = _TOKEN.findall(text, start, end)
-    lower = [word.lower() for word in words]
     shapes = list(map(_shape, words))
     kinds = [""] * len(words)
-    found = Tokens(text, start, end, words, lower, shapes, kinds)
+    found = Tokens(text, start, end, words, shapes, kinds)
     if known:
         for place, kind in _kinds(text, known, found.spans()):
             shapes[place], kinds[place] = "other", kind
@@ -196,10 +203,10 @@ def made_up(text: str, known: Sequence[Name]) -> Iterator[int]:
     names = iter(known)
     name = next(names, None)
     for match in _CAPITAL.finditer(text):
-        first = match.start()
-        while first and not text[first - 1].isspace():
+        first, last = match.span()
+        while first and not (text[first - 1] in " (" or text[first - 1].isspace()):
             first -= 1
-        for start, end, is_ordinary_word in _mixed_in(text[first : match.end()]):
+        for start, end, is_ordinary_word in _mixed_in(text[first:last]):
             start, end = first + start, first + end
             while name is not None and name.end <= start:
                 name = next(names, None)
@@ -209,11 +216,21 @@ def made_up(text: str, known: Sequence[Name]) -> Iterator[int]:
                 yield start
 
 
+def has_capital(text: str, start: int, end: int) -> bool:
+    """Whether a capitalised word could make a chunk of `text[start:end]`."""
+    return any(map(_may_name, _CAPITALISED.findall(text, start, end)))
+
+
+@lru_cache(maxsize=1 << 16)
+def _may_name(word: str) -> bool:
+    return not is_ordinary(word) and word.lower() not in _OF_DATA
+
+
 @lru_cache(maxsize=1 << 16)
 def _mixed_in(piece: str) -> Sequence[tuple[int, int, bool]]:
     """(start, end, whether it is an ordinary word) of the mixed tokens of a text without space."""
     return [
-        (*match.span(), bool(is_ordinary(match[0])) or match[0].lower() in _OF_DATA)
+        (*match.span(), not _may_name(match[0]))
         for match in _TOKEN.finditer(piece)
         if _shape(match[0]) == "mixed"
     ]
@@ -265,18 +282,18 @@ def _joined(sentence: Tokens, last: int, without_capitals: bool) -> int | None:
 
 
 def _trimmed(sentence: Tokens, first: int, last: int) -> list[Chunk]:
-    words, lower = sentence.words, sentence.lower
+    words = sentence.words
     while first <= last and _is_loose(sentence, first, last):
         first += 1
-    while first <= last and (is_ordinary(words[last]) or lower[last] in _LINKS_AND_THE):
+    while first <= last and (is_ordinary(words[last]) or words[last].lower() in _LINKS_AND_THE):
         last -= 1
     if first > last or last - first >= _LONGEST_NAME:
         return []
     places = range(first, last + 1)
-    if not _ORGANISATION.isdisjoint(lower[first : last + 1]):
-        return []
     named = [place for place in places if not YEAR.match(words[place])]
-    if all(is_ordinary(words[place]) or lower[place] in _OF_DATA for place in named):
+    if not any(_may_name(words[place]) for place in named):
+        return []
+    if not _ORGANISATION.isdisjoint(sentence.lower(first, last + 1)):
         return []
     mixed = [words[place] for place in named if sentence.shapes[place] == "mixed"]
     return [
@@ -319,7 +336,7 @@ def _with_acronyms(sentence: Tokens, chunks: Sequence[Chunk]) -> list[Chunk]:
             before is not None
             and chunk.is_mixed
             and sentence.words[chunk.first - 1] == "("
-            and all(word in DATA for word in sentence.lower[before.last + 1 : chunk.first - 1])
+            and all(word in DATA for word in sentence.lower(before.last + 1, chunk.first - 1))
             and before.n_words > 1
             and abbreviates(chunk.name, sentence.words[before.first : before.last + 1])
         ):

@@ -13,7 +13,7 @@ from bisect import bisect_left
 from itertools import groupby
 from typing import Literal
 
-from ahocorasick_rs import AhoCorasick
+from ahocorasick_rs import AhoCorasick, MatchKind
 
 from annotate.chunks import (
     COLLECTION,
@@ -23,6 +23,7 @@ from annotate.chunks import (
     Tokens,
     abbreviates,
     chunks,
+    has_capital,
     is_headline,
     is_ordinary,
     made_up,
@@ -61,7 +62,12 @@ _SURE: dict[Why, float] = {
     "listed": 0.7,
 }
 
-_DATA_WORDS = AhoCorasick(sorted({word.rstrip("s") for word in DATA | COLLECTION}))
+_WORDS_OF_DATA = ["data", *sorted({word.rstrip("s") for word in DATA})]
+_N_DATA = len(_WORDS_OF_DATA)
+_DATA_WORDS = AhoCorasick(
+    [*_WORDS_OF_DATA, *sorted(COLLECTION - DATA)], matchkind=MatchKind.LeftmostLongest
+)
+_PLAIN_DATA = _WORDS_OF_DATA.index("data")
 
 _REACH = 12  # tokens that a rule looks to either side
 
@@ -145,11 +151,10 @@ class _Place:
 
 
 def _place(sentence: Tokens, chunk: Chunk, *, in_title: bool) -> _Place:
-    lower = sentence.lower
-    left = lower[max(0, chunk.first - _REACH) : chunk.first]
-    right = lower[chunk.last + 1 : chunk.last + 1 + _REACH]
-    words = lower[chunk.first : chunk.last + 1]
-    return _Place(chunk, words, left, _past_brackets(right), in_title)
+    first, after = chunk.first, chunk.last + 1
+    left = sentence.lower(max(0, first - _REACH), first)
+    right = sentence.lower(after, after + _REACH)
+    return _Place(chunk, sentence.lower(first, after), left, _past_brackets(right), in_title)
 
 
 def _past_brackets(words: Sequence[str]) -> Sequence[str]:
@@ -307,12 +312,13 @@ def _is_tried_on(at: _Place) -> bool:
 
 
 _Rule = tuple[Why, Callable[[_Place], bool]]
-_STRONG: list[_Rule] = [
+_OF_DATA: list[_Rule] = [  # rules that need a word of data, the first of all
     ("dataset named", _is_called_data),
     ("test set", _is_split),
     ("appositive", _is_appositive),
     ("collection", _is_collection),
 ]
+_OF_ANY: list[_Rule] = [("test set", _is_split)]
 _WEAK: list[_Rule] = [
     ("publicly available", _is_available),
     ("collected from", _is_drawn_from),
@@ -322,13 +328,17 @@ _WEAK: list[_Rule] = [
 ]
 
 
-def _why(at: _Place) -> Why | None:
-    """The first rule that takes a chunk for a dataset's name; None if none does."""
-    if _is_said_data(at):
+def _why(at: _Place, *, of_data: bool) -> Why | None:
+    """The first rule that takes a chunk for a dataset's name; None if none does.
+
+    Args:
+        of_data: its sentence has a word of data.
+    """
+    if of_data and _is_said_data(at):
         return "named dataset"
     if (at.right and at.right[0] in _METHOD) or at.right[:2] == ["et", "al"]:
         return None
-    rules = [*_STRONG, *(_WEAK if _stands_alone(at) else ())]
+    rules = [*(_OF_DATA if of_data else _OF_ANY), *(_WEAK if _stands_alone(at) else ())]
     return next((why for why, holds in rules if holds(at)), None)
 
 
@@ -345,7 +355,7 @@ def _lists(sentence: Tokens, shaped: Sequence[Chunk]) -> Iterator[list[Chunk | s
     group: list[Chunk | str] = []
     end = -1
     for first, last, item in items:
-        if group and not _is_listing(sentence.lower[end + 1 : first][:_REACH]):
+        if group and not _is_listing(sentence.lower(end + 1, min(first, end + 1 + _REACH))):
             yield group
             group = []
         group.append(item)
@@ -379,9 +389,10 @@ def names_of(
     """
     ordered = sorted(known, key=_start)
     found: list[Found] = []
-    for start, end in _promising(text, ordered):
-        names = ordered[bisect_left(ordered, start, key=_start) : bisect_left(ordered, end, key=_start)]
-        here = _names_in(tokens(text, names, start, end), in_title, taken)
+    for start, end, of_data in _promising(text, ordered):
+        first, last = (bisect_left(ordered, place, key=_start) for place in (start, end))
+        names = ordered[first:last]
+        here = _names_in(tokens(text, names, start, end), in_title, taken, of_data)
         if here and _may_name(text[start:end], names):
             found += here
     return found
@@ -391,23 +402,45 @@ def _start(name: Name) -> int:
     return name.start
 
 
-def _promising(text: str, known: Sequence[Name]) -> Iterator[tuple[int, int]]:
-    """(start, end) of the sentences that have a made-up name, or a word or name of data."""
-    places = list(made_up(text, known))
-    places += [place for _, place, _ in _DATA_WORDS.find_matches_as_indexes(text.lower())]
-    places += [name.start for name in known if name.kind == "dataset"]
-    if places:
-        sentences = Sentences(text)
-        yield from map(sentences.span, sorted(sentences.numbers(places)))
+def _promising(text: str, known: Sequence[Name]) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, has a word of data) of the sentences that a rule may find a name in.
+
+    They have a made-up name; or a capitalised one, and a word of data or a dataset's name.
+    """
+    made, said = list(made_up(text, known)), list(_data_words(text))
+    datasets = [name.start for name in known if name.kind == "dataset"]
+    if not (made or said or datasets):
+        return
+    sentences = Sentences(text)
+    surely, of_data = sentences.numbers(made), sentences.numbers(said)
+    for number in sorted(surely | of_data | sentences.numbers(datasets)):
+        start, end = sentences.span(number)
+        if number in surely or has_capital(text, start, end):
+            yield start, end, number in of_data
 
 
-def _names_in(sentence: Tokens, in_title: bool, taken: frozenset[str]) -> list[Found]:
+def _data_words(text: str) -> Iterator[int]:
+    """Where words of data stand, "data sets" and the capitalised ends of names among them."""
+    lower = text.replace("\u0130", "I").lower()  # that letter alone has a longer lower case
+    for word, start, end in _DATA_WORDS.find_matches_as_indexes(lower):
+        if word == _PLAIN_DATA:
+            following = lower[end : end + _REACH].lstrip()
+            is_said = not following or following.startswith("set")
+        else:
+            is_said = word < _N_DATA or not text[start:end].islower()
+        if is_said:
+            yield start
+
+
+def _names_in(
+    sentence: Tokens, in_title: bool, taken: frozenset[str], of_data: bool
+) -> list[Found]:
     shaped = [
         chunk
         for chunk in chunks(sentence, without_capitals=in_title and is_headline(sentence))
         if not (taken & set(chunk.name.split()) or _is_spelled_out(sentence, chunk))
     ]
-    reasons = {chunk: _why(_place(sentence, chunk, in_title=in_title)) for chunk in shaped}
+    reasons = {chunk: _why(_place(sentence, chunk, in_title=in_title), of_data=of_data) for chunk in shaped}
     if not any(reasons.values()) and "dataset" not in sentence.known:
         return []
     for group in _lists(sentence, shaped):
