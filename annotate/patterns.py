@@ -22,6 +22,7 @@ from ahocorasick_rs import AhoCorasick, Implementation
 
 # Letters that an expression which ignores case takes for ASCII ones, beside their capitals.
 _ALIKE = str.maketrans({"\u0130": "i", "\u0131": "i", "\u017f": "s", "\u212a": "k"})
+_LONG = 10  # letters of a word; more make the automaton larger and tell little
 _MOST = 64  # spellings of one word that are told apart
 _EVERYWHERE = frozenset(("dd", "nn"))  # placeholders of a template, which every one has
 _REMEMBERED = 256  # texts: all patterns ask for one text after another
@@ -93,8 +94,9 @@ def required(regex: str, flags: int = 0) -> frozenset[str] | None:
     _, words = _read(_parser.parse(regex, flags))
     if words is None or _rarity(words)[0] == 0:
         return None
+    short = {word[:_LONG] for word in words}
     return frozenset(
-        word for word in words if not any(part in word for part in words if part != word)
+        word for word in short if not any(part in word for part in short if part != word)
     )
 
 

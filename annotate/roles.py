@@ -80,7 +80,7 @@ _SPELLINGS = [
     ("initialis", re.compile(r"\binitialis"), "initializ"),
     ("supervis", re.compile(r"self[\s\-\u2010-\u2015]+supervis"), "selfsupervis"),
 ]
-_SPACED = str.maketrans(dict.fromkeys("-_()\u2010\u2011\u2012\u2013\u2014\u2015", " "))
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015", " "))
 
 
 def _plain(piece: str) -> str:
@@ -89,7 +89,8 @@ def _plain(piece: str) -> str:
     for word, spelled, replacement in _SPELLINGS:
         if word in plain:
             plain = spelled.sub(replacement, plain)
-    return plain.translate(_SPACED)
+    plain = plain.replace("-", " ").replace("_", " ").replace("(", " ").replace(")", " ")
+    return plain if plain.isascii() else plain.translate(_DASHES)
 
 
 # --- the rules --------------------------------------------------------------------------------
