@@ -37,17 +37,13 @@ _TOKEN = re.compile(
 _LONGER = re.compile(r"[\-\u2010-\u2015](?=[A-Z]\w*[A-Za-z])")
 YEAR = re.compile(r"(?:19|20)\d\d$")
 # From its first capital on, what stands without space: unless it is a mere capitalised word.
-_CAPITAL = re.compile(
-    r"[A-Z\u0080-\U0010ffff](?:(?<=[^\s(].)\S*|[a-z]*[^\sa-z.,;:)]\S*)"
-)
+_CAPITAL = re.compile(r"[A-Z\u0080-\U0010ffff](?:(?<=[^\s(].)\S*|[a-z]*[^\sa-z.,;:)]\S*)")
 # A capitalised word, with the link to a further one if there is one: "Atlas of " before a name.
 _CAPITALISED = re.compile(
     r"[A-Z_\u0080-\U0010ffff][\w\-+&'\u2010-\u2015\u2019]*"
     r"(?:\s+(?:of|for|in)\s+(?:the\s+)?(?=[\w\-+&'\u2010-\u2015\u2019]*[A-Z\u0080-\U0010ffff]))?"
 )
-_RUNS_ON = re.compile(
-    r"\s*(?:(?:19|20)\d\d|[\w\-+&'\u2010-\u2015\u2019]*[A-Z\u0080-\U0010ffff])"
-)
+_RUNS_ON = re.compile(r"\s*(?:(?:19|20)\d\d|[\w\-+&'\u2010-\u2015\u2019]*[A-Z\u0080-\U0010ffff])")
 _PART = re.compile(r"[^\W_]+")
 _DEMONYM = re.compile(r"[A-Z][a-z]{2,}(?:an|ese|ish)$")
 _NOT_A_NOUN = re.compile(r"[A-Z][a-z]+(?:ing|ly|ed|ally|ous|ive|al|ic)$")
@@ -206,8 +202,8 @@ def made_up(text: str, known: Sequence[Name]) -> Iterator[int]:
         first, last = match.span()
         while first and not (text[first - 1] in " (" or text[first - 1].isspace()):
             first -= 1
-        for start, end, is_ordinary_word in _mixed_in(text[first:last]):
-            start, end = first + start, first + end
+        for begins, ends, is_ordinary_word in _mixed_in(text[first:last]):
+            start, end = first + begins, first + ends
             while name is not None and name.end <= start:
                 name = next(names, None)
             if name is not None and end > name.start and not _goes_on(text, name):

@@ -7,9 +7,9 @@ first that holds.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from bisect import bisect_left
 from itertools import groupby
 from typing import Literal
 
@@ -440,7 +440,9 @@ def _names_in(
         for chunk in chunks(sentence, without_capitals=in_title and is_headline(sentence))
         if not (taken & set(chunk.name.split()) or _is_spelled_out(sentence, chunk))
     ]
-    reasons = {chunk: _why(_place(sentence, chunk, in_title=in_title), of_data=of_data) for chunk in shaped}
+    reasons = {
+        chunk: _why(_place(sentence, chunk, in_title=in_title), of_data=of_data) for chunk in shaped
+    }
     if not any(reasons.values()) and "dataset" not in sentence.known:
         return []
     for group in _lists(sentence, shaped):
@@ -483,9 +485,7 @@ def _is_spelled_out(sentence: Tokens, chunk: Chunk) -> bool:
     return after[:1] == ["("] and is_ordinary(after[-1]) != "" and abbreviates(after[-1], words)
 
 
-def _found(
-    sentence: Tokens, spans: Sequence[tuple[int, int]], chunk: Chunk, why: Why
-) -> Found:
+def _found(sentence: Tokens, spans: Sequence[tuple[int, int]], chunk: Chunk, why: Why) -> Found:
     score = _SURE[why]
     if not chunk.is_mixed and chunk.n_words == 1:
         score -= 0.2  # "the Duke dataset" or "the Bonn dataset": a name, or whose it is

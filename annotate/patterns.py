@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, reduce
-from itertools import product
+from itertools import count, product
 from operator import or_
 from re import _constants as op  # type: ignore[attr-defined]
 from re import _parser  # type: ignore[attr-defined]
@@ -30,30 +30,25 @@ _REMEMBERED = 256  # texts: all patterns ask for one text after another
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """A regular expression whose `search` skips what cannot match.
+    """A regular expression whose `search` skips what cannot match."""
 
-    Args:
-        words: of which every match has one, in lower case; None if it may have none.
-    """
-
+    regex: str
+    flags: int
     search: Callable[[str], re.Match[str] | None]
     finditer: Callable[[str], Iterable[re.Match[str]]]
-    words: frozenset[str] | None
 
 
 _bits: dict[str, int] = {}  # word -> the patterns that have it, a bit each
-_n_patterns = 0
+_numbers = count()
 
 
 def pattern(regex: str, flags: int = 0) -> Pattern:
     """The pattern of a regular expression; once a module, since all of them are asked at once."""
-    global _n_patterns
     compiled = re.compile(regex, flags)
     words = required(regex, flags)
     if words is None:
-        return Pattern(compiled.search, compiled.finditer, None)
-    bit = 1 << _n_patterns
-    _n_patterns += 1
+        return Pattern(regex, flags, compiled.search, compiled.finditer)
+    bit = 1 << next(_numbers)
     for word in words:
         _bits[word] = _bits.get(word, 0) | bit
     _automaton.cache_clear()
@@ -65,16 +60,20 @@ def pattern(regex: str, flags: int = 0) -> Pattern:
     def finditer(text: str) -> Iterable[re.Match[str]]:
         return compiled.finditer(text) if possible(text) & bit else ()
 
-    return Pattern(search, finditer, words)
+    return Pattern(regex, flags, search, finditer)
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def possible(text: str) -> int:
     """The patterns that may match in a text, a bit each."""
     scan, bits = _automaton()
-    folded = text.lower() if text.isascii() else text.translate(_ALIKE).lower()
-    found = scan.find_matches_as_indexes(folded, overlapping=True)
+    found = scan.find_matches_as_indexes(folded(text), overlapping=True)
     return reduce(or_, [bits[index] for index, _, _ in found], 0)
+
+
+def folded(text: str) -> str:
+    """A text in lower case, as an expression that ignores case reads it."""
+    return text.lower() if text.isascii() else text.translate(_ALIKE).lower()
 
 
 @lru_cache(maxsize=1)
@@ -122,33 +121,31 @@ def _read(parts: Iterable[tuple[Any, Any]]) -> _Part:
 
 
 def _part(code: Any, value: Any) -> _Part:
-    if code is op.LITERAL:
-        return _exactly(frozenset((chr(value).lower(),)))
-    if code is op.IN:
-        return _exactly(_one_of(value))
+    if code in (op.LITERAL, op.IN):
+        letters = _letters([(code, value)] if code is op.LITERAL else value)
+        return letters, letters
+    if code in (op.AT, op.ASSERT, op.ASSERT_NOT):
+        return _NOTHING, None
     if code is op.SUBPATTERN:
         return _read(value[-1])
     if code is op.BRANCH:
         return _either([_read(branch) for branch in value[1]])
     if code in (op.MAX_REPEAT, op.MIN_REPEAT):
-        least, most, repeated = value
-        spellings, words = _read(repeated)
-        if least == 0:
-            return (spellings | _NOTHING if spellings and most == 1 else None), None
-        return (spellings if most == 1 else None), words
-    if code in (op.AT, op.ASSERT, op.ASSERT_NOT):
-        return _NOTHING, None
+        return _repeated(*value)
     return None, None
 
 
-def _exactly(spellings: frozenset[str] | None) -> _Part:
-    return spellings, spellings
-
-
-def _one_of(members: Sequence[tuple[Any, Any]]) -> frozenset[str] | None:
+def _letters(members: Sequence[tuple[Any, Any]]) -> frozenset[str] | None:
     if any(code is not op.LITERAL for code, _ in members) or len(members) > _MOST:
         return None
     return frozenset(chr(value).lower() for _, value in members)
+
+
+def _repeated(least: int, most: int, parts: Iterable[tuple[Any, Any]]) -> _Part:
+    spellings, words = _read(parts)
+    if least == 0:
+        return (spellings | _NOTHING if spellings and most == 1 else None), None
+    return (spellings if most == 1 else None), words
 
 
 def _either(parts: Sequence[_Part]) -> _Part:

@@ -378,9 +378,7 @@ _FINETUNED_ON = pattern(
 )
 
 _CUES: dict[Cue, Pattern] = {
-    "source": pattern(
-        r"pretrain\w*|initializ\w*|warm start\w*|transferr?\w* from|knowledge from"
-    ),
+    "source": pattern(r"pretrain\w*|initializ\w*|warm start\w*|transferr?\w* from|knowledge from"),
     "target": pattern(
         r"finetun\w*|evaluat\w*|test(?:ed|ing|s)?\b|validat\w*|experiment\w*|benchmark\w*"
         r"|assess\w*|demonstrat\w*|appl(?:y|ied|ying)\b|conduct\w*|perform\w*"
