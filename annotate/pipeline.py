@@ -54,6 +54,14 @@ SCRATCH_CUES = frozenset(  # `says_from_scratch` could agree to
     }
 )
 
+# What the annotator finds hangs on these; its version tells when one of them changed.
+_RULES = [
+    Path(__file__).with_name(f"{module}.py")
+    for module in (
+        *("candidates", "chunks", "implied", "introduced", "learned", "letters", "matcher"),
+        *("paper", "patterns", "pipeline", "roles", "sentences"),
+    )
+]
 _BATCH = 100_000  # characters that are scanned in one go: they fit a processor's cache
 _BATCH_PAPERS = 1000
 _READINGS = 8  # of one name in one sentence
@@ -326,7 +334,8 @@ class Annotator:
         self._matcher = Matcher(known, cues=READY_CUES | STUDY_CUES | SCRATCH_CUES)
         self._classifier = None if weights is None else classifier(weights)
         self._steps = _Roles(known), _Implied(known)
-        facts = digest(datasets, models, extra=[*extra, *([] if weights is None else [weights])])
+        learned = [] if weights is None else [weights]
+        facts = digest(datasets, models, extra=[*extra, *learned, *_RULES])
         self.version = f"cats@{version('cats-toolkit')}+{facts}"
         self._tables = datasets, models, tuple(extra), weights
 
