@@ -53,6 +53,7 @@ def pattern(regex: str, flags: int = 0) -> Pattern:
         _bits[word] = _bits.get(word, 0) | bit
     _automaton.cache_clear()
     possible.cache_clear()
+    _possible.cache_clear()
 
     def search(text: str) -> re.Match[str] | None:
         return compiled.search(text) if possible(text) & bit else None
@@ -66,8 +67,13 @@ def pattern(regex: str, flags: int = 0) -> Pattern:
 @lru_cache(maxsize=_REMEMBERED)
 def possible(text: str) -> int:
     """The patterns that may match in a text, a bit each."""
+    return _possible(folded(text))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _possible(text: str) -> int:
     scan, bits = _automaton()
-    found = scan.find_matches_as_indexes(folded(text), overlapping=True)
+    found = scan.find_matches_as_indexes(text, overlapping=True)
     return reduce(or_, [bits[index] for index, _, _ in found], 0)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections.abc import Iterable, Iterator
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 _END = re.compile(
@@ -29,7 +29,7 @@ class Sentences:
         self._text = text
 
     @cached_property
-    def starts(self) -> list[int]:
+    def starts(self) -> Sequence[int]:
         """Where each begins; see `sentence_starts`."""
         return sentence_starts(self._text)
 
@@ -48,7 +48,9 @@ class Sentences:
         return starts[number], end
 
 
-def sentence_starts(text: str) -> list[int]:
+# Uses and candidates are looked for one after the other in a batch of texts.
+@lru_cache(maxsize=1024)
+def sentence_starts(text: str) -> Sequence[int]:
     """Where each sentence of `text` begins, the first at 0; none has over 2,000 characters."""
     starts = [0]
     for end in _END.finditer(text):
