@@ -253,7 +253,8 @@ def chunks(sentence: Tokens, *, without_capitals: bool = False) -> list[Chunk]:
         last = place
         while (after := _joined(sentence, last, without_capitals)) is not None:
             last = after
-        found += _trimmed(sentence, place, last)
+        if last > place or _may_name(sentence.words[place]):
+            found += _trimmed(sentence, place, last)
         end = last + 1
     return _with_acronyms(sentence, found) if len(found) > 1 else found
 
