@@ -42,9 +42,13 @@ _OF_IMAGES = re.compile(
     r"|ultrasound|echo|endoscop|fundus|\bOCT\b|retina|video|pixel|segment|photo|mammogra|tomogra",
     re.IGNORECASE,
 )
-_BRACKET = 24  # characters that may stand between a name and its other one
-_BRACKET_BEFORE = re.compile(r"[ \w\-]{0,20}\(\Z")
-_BRACKET_AFTER = re.compile(r"[ \w\-]{0,20}\(")
+# Between a name and its other one: "CheXpert (CXP)", "the FeTS 2022 Challenge (FeTS2022)".
+_BRACKET = re.compile(r"[ \w\-]{0,20}\(")
+# Between a dataset and its edition or part: "BraTS 2024 GoAT", "ImageNet Fall11".
+_EDITION = re.compile(r" (?:'?\d{2,4} )?")
+_LONGEST_GAP = 24
+_LONGEST_NAME = 150  # with the gap
+_INSIDE = ")$}×"  # after these a name goes on: "(v)sMAE", "CMR$\\times$Recon"
 _REACH_OF_ROLES = 600  # characters to either side of a name; few sentences are longer
 
 
@@ -109,21 +113,20 @@ def _is_of_other_data(texts: Sequence[str]) -> bool:
 
 def _names(passage: Passage, known: Sequence[Name], taken: frozenset[str]) -> list[Found]:
     found = names_of(passage.text, known, in_title=passage.section == "title", taken=taken)
-    if not found or not known:
-        return found
-    starts, ends = {name.start for name in known}, {name.end for name in known}
-    return [name for name in found if not _is_also(passage.text, name, starts, ends)]
+    return [name for name in found if not _is_also(passage.text, name, known)]
 
 
-def _is_also(text: str, name: Found, starts: set[int], ends: set[int]) -> bool:
-    """Whether a name is another one for what the catalogue knows.
-
-    As in "CheXpert (CXP)", or in "the FeTS 2022 Challenge (FeTS2022)".
-    """
-    before = _BRACKET_BEFORE.search(text, max(0, name.start - _BRACKET), name.start)
-    after = _BRACKET_AFTER.match(text, name.end)
-    return (before is not None and before.start() in ends) or (
-        after is not None and after.end() in starts
+def _is_also(text: str, name: Found, known: Sequence[Name]) -> bool:
+    """Whether a name is another one for what the catalogue knows, or a part of it."""
+    if text[name.start - 1 : name.start] in tuple(_INSIDE):
+        return True
+    before = _between(known, name.start - _LONGEST_NAME, name.start)
+    after = _between(known, name.end, name.end + _LONGEST_GAP)
+    gaps = [(other.kind, text[other.end : name.start]) for other in before]
+    gaps += [(other.kind, text[name.end : other.start]) for other in after]
+    return any(
+        _BRACKET.fullmatch(gap) or (kind == "dataset" and _EDITION.fullmatch(gap))
+        for kind, gap in gaps
     )
 
 

@@ -220,7 +220,7 @@ _SOURCE_RULES = _rules(
     (
         "source domain D",
         0.9,
-        r"source (?:domain|dataset|data|task|set)s?[^.;:]{0,30}DD"
+        r"(?<!open )source (?:domain|dataset|data|task|set)s?[^.;:]{0,30}DD"
         r"|DD (?:\w+ ){0,3}as (?:the |a |our )?(?:\w+ )?source"
         r"|DD (?:as|is|are|was|were|serves? as|used as) (?:the |a |our )?source",
     ),
