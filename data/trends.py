@@ -15,6 +15,7 @@ import pyarrow as pa
 from data.catalogue import PSEUDO_IDS
 from data.citations import dataset_papers
 from data.claims import citing, claims
+from data.cube import By, Cube, Of, Selection
 from data.corpus import N_MERGED, N_NO_ABSTRACT
 from data.errors import InputError
 from data.records import ROLES, Role
@@ -126,52 +127,46 @@ _NONE_CITED = pa.table({name: pa.array([], pa.string()) for name in ("work_id", 
 
 
 def shares(
-    found: pa.Table,
-    works: pa.Table,
+    cube: Cube,
     *,
     by: By,
     role: Role = "source",
-    among: Among = "all",
-    min_score: float = 0.5,
-    presence: Counted | None = None,
-    cited: pa.Table | None = None,
+    of: Of = "dataset",
+    where: Selection = Selection(),
+    gold: pa.Table | None = None,
+    datasets: tuple[str, ...] = (),
 ) -> pd.DataFrame:
     """The share of papers that use each dataset in a role, group by group.
 
-    Args:
-        found: `Claim` rows. Rejected ones do not count.
-        works: `Work` rows of the papers that were annotated: the denominator.
-        by: what groups the papers; see `groups`.
-        among: 'all' these papers, or only those with at least one source ('transfer').
-        min_score: claims below this score do not count.
-        presence: which witness counts. None: the text, by the dataset's name or a model's; 'named':
-            its name alone; 'both': its name, and its paper is cited; 'cited': its paper is cited,
-            whatever the text says and in no role; 'any': the text or the citation. For 'cited' and
-            'both' the papers are those that have references.
-        cited: columns work_id, dataset, as `data.claims.citing` gives them; none if None.
+    A paper with several countries, modalities, organs or tasks counts once in each; where nothing
+    is known its group is 'unknown'. `by` 'all' makes one group, 'all'.
 
-    Returns: a frame with columns group, dataset, n (papers that use it), n_papers (papers in the
-        group), share (n / n_papers), low, high (Wilson 95%); every group x dataset that any
-        paper uses, the most used dataset first. Empty when there is no such claim.
+    Args:
+        of: what is counted. 'dataset': each dataset; 'images': whether any dataset of the paper
+            holds natural or medical images ('natural', 'medical'; 'unknown' is weights of unknown
+            data; a paper may count in several); 'naming': whether the paper names a dataset
+            ('named') or only a model implies it ('implied only').
+        where: which papers and claims; by default each kind of text by itself.
+        gold: see `data.correction.GOLD`; without it, or with too little of it, the corrected
+            columns are None and `not_corrected` says why.
+        datasets: only these; all that any paper uses if empty.
+
+    Returns: a frame with columns text ('full text', 'abstract' or 'together'), group, dataset, n
+        (papers that use it), n_papers (papers in the group), share (n / n_papers), low, high
+        (Wilson 95%); n_gold (gold papers in the group), corrected, corrected_low, corrected_high
+        (`data.correction.stratified`), rogan_gladen, rogan_gladen_low, rogan_gladen_high (second
+        opinion), not_corrected; every group x dataset that any paper uses, the most used dataset
+        first. Empty when there is no such claim.
 
     Raises:
-        InputError: `by` is not one of `BYS`.
+        InputError: a choice is none of those that are known.
     """
-    if by not in BYS:
-        raise InputError(f"--by {by!r} is not one of {', '.join(BYS)}")
-    with duckdb.connect() as db:
-        db.register("claims", found)
-        db.register("works", works)
-        db.register("groups", groups(works, by))
-        db.register("citing", _NONE_CITED if cited is None else cited)
-        values = {"among": among, "role": role, "min_score": min_score, "presence": presence or ""}
-        frame = db.execute(_SHARES, values).fetch_df()
-    frame["share"] = frame["n"] / frame["n_papers"]
-    bounds = [wilson(n, size) for n, size in zip(frame["n"], frame["n_papers"], strict=True)]
-    frame["low"] = [low for low, _ in bounds]
-    frame["high"] = [high for _, high in bounds]
-    columns = ["group", "dataset", "n", "n_papers", "share", "low", "high"]
-    return frame.loc[:, columns]
+    raise NotImplementedError
+
+
+def note(cube: Cube, where: Selection = Selection(), gold: pa.Table | None = None) -> str:
+    """A sentence on what a selection's numbers are counted among, for under a table or chart."""
+    raise NotImplementedError
 
 
 def leading(frame: pd.DataFrame, top: int) -> list[str]:
