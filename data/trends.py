@@ -48,7 +48,8 @@ def shares(
         of: what is counted. 'dataset': each dataset; 'images': whether any dataset of the paper
             holds natural or medical images ('natural', 'medical'; 'unknown' is weights of unknown
             data; a paper may count in several); 'naming': whether the paper names a dataset
-            ('named') or only a model implies it ('implied only').
+            ('named') or only a model implies it ('implied only'); 'unnamed': whether its weights
+            are of unnamed origin (rule I3).
         where: which papers and claims; by default each kind of text by itself.
         gold: see `data.gold_sample.GOLD`; without it, or with too little of it, the corrected
             columns are None and `not_corrected` says why.
