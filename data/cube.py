@@ -261,7 +261,7 @@ def cube(
         citing: columns work_id, dataset, as `data.claims.citing` gives them; none if None.
         catalogue: tells natural from medical images; the packaged one if None.
     """
-    known = catalogue or load()
+    known = catalogue or _packaged()
     with duckdb.connect() as db:
         db.register("claims", found)
         db.register("works", works)
@@ -294,6 +294,11 @@ def cube(
             {each.id: each.year for each in known.datasets.values() if each.year}
         ),
     )
+
+
+@cache
+def _packaged() -> Catalogue:
+    return load()
 
 
 _NONE_CITED = pa.table({name: pa.array([], pa.string()) for name in ("work_id", "dataset")})
