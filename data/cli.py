@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -127,7 +128,8 @@ def trends(
     what: Annotated[
         str,
         typer.Argument(
-            help="shares, concentration, transfers, growth, first, compare, findings or sensitivity."
+            help="shares, concentration, transfers, growth, first, compare, findings or "
+            "sensitivity."
         ),
     ] = "shares",
     corpus: CorpusDir = HERE,
@@ -148,7 +150,9 @@ def trends(
         str,
         typer.Option(help="Papers read as: separate, full text, abstract or together (mixed)."),
     ] = "separate",
-    years: Annotated[str | None, typer.Option(help="Such as 2018-2024.", show_default="all")] = None,
+    years: Annotated[
+        str | None, typer.Option(help="Such as 2018-2024.", show_default="all")
+    ] = None,
     venue: Annotated[list[str] | None, typer.Option(help="Only this venue; repeat.")] = None,
     country: Annotated[list[str] | None, typer.Option(help="Only this country; repeat.")] = None,
     modality: Annotated[list[str] | None, typer.Option(help="Only this modality; repeat.")] = None,
@@ -181,7 +185,7 @@ def trends(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """What papers transfer from: shares, how concentrated, how it changes; each with an interval."""
+    """What papers transfer from: shares, concentration, change, pairs; each with an interval."""
     from data.corpus import Corpus
     from data.cube import survey_cube
     from data.gold_sample import read_labels
@@ -302,7 +306,7 @@ def _print_shares(frame: pd.DataFrame, *, title: str) -> None:
 
 def _cell(row: Mapping[Any, Any]) -> str:
     raw = _percent(row, "share", "low", "high")
-    if row["not_corrected"] is not None and row["not_corrected"] == row["not_corrected"]:
+    if math.isnan(row["corrected"]):
         return raw
     return f"{raw}, corrected {_percent(row, 'corrected', 'corrected_low', 'corrected_high')}"
 
@@ -320,7 +324,7 @@ def _print_frame(frame: pd.DataFrame, *, title: str) -> None:
 
 def _plain(cell: object) -> object:
     if isinstance(cell, float):
-        return "" if cell != cell else f"{cell:.3f}"
+        return "" if math.isnan(cell) else f"{cell:.3f}"
     return cell
 
 

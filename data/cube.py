@@ -313,7 +313,7 @@ def _codes(table: pa.Table, column: str, names: tuple[str, ...]) -> Ints:
     import pyarrow.compute as pc
 
     found = pc.index_in(table[column], value_set=pa.array(names, pa.string()))
-    return found.combine_chunks().to_numpy(zero_copy_only=False).astype(np.int32)
+    return np.asarray(found.combine_chunks().to_numpy(zero_copy_only=False), np.int32)
 
 
 def _names(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

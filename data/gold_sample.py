@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 import numpy as np
@@ -128,7 +127,13 @@ def _weights(table: pa.Table) -> dict[str, float]:
 
 
 def truths(
-    gold: Gold, cube: Cube, role: Role, of: Of, names: tuple[str, ...], datasets: tuple[str, ...]
+    gold: Gold,
+    cube: Cube,
+    role: Role,
+    of: Of,
+    *,
+    names: tuple[str, ...],
+    datasets: tuple[str, ...],
 ) -> Bools:
     """Which gold papers do use what. *Shape:* (n gold, n names).
 

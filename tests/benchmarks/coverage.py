@@ -135,7 +135,11 @@ def held(estimate: Estimate, truth: float) -> tuple[float, float, float]:
     if not told.any():
         return float("nan"), float("nan"), 0.0
     low, high = estimate.low[told], estimate.high[told]
-    return float(((low <= truth) & (truth <= high)).mean()), float(np.median(high - low)), told.mean()
+    return (
+        float(((low <= truth) & (truth <= high)).mean()),
+        float(np.median(high - low)),
+        told.mean(),
+    )
 
 
 def transferring(
@@ -165,7 +169,8 @@ def main() -> None:
     parser.add_argument("--surveys", type=int, default=2000)
     n = parser.parse_args().surveys
     rng = np.random.default_rng(20261126)
-    print("| gold | share | se, sp | way | coverage % | width | told |\n|---|---|---|---|---|---|---|")
+    print("| gold | share | se, sp | way | coverage % | width | told |")
+    print("|---|---|---|---|---|---|---|")
     for design, n_gold in DESIGNS.items():
         for prevalence in PREVALENCES:
             for annotator in ANNOTATORS:
@@ -182,9 +187,8 @@ def main() -> None:
             for share in (0.7, 0.2, 0.05):
                 estimate = among_transfers(transferring(rng, n, transfer, share, n_gold))
                 coverage, width, _ = held(estimate, share)
-                print(
-                    f"| {n_gold} | {transfer} | {share} | {100 * coverage:.1f} | {100 * width:.1f} |"
-                )
+                told = f"{100 * coverage:.1f} | {100 * width:.1f}"
+                print(f"| {n_gold} | {transfer} | {share} | {told} |")
 
 
 if __name__ == "__main__":

@@ -74,9 +74,10 @@ def test_rejected_claims_do_not_count(tmp_path: Path) -> None:
 def test_a_paper_counts_in_each_of_its_countries_and_modalities() -> None:
     text = work(abstract="CT and chest X-ray", countries=("US", "DE", "US"))
     held = cube_of([use("W1"), use("W2")], [text, work("W2", abstract="Nothing")])
-    for by, groups in (("country", {"DE", "US", "unknown"}), ("modality", {"ct", "x-ray", "unknown"})):
+    known = {"country": {"DE", "US"}, "modality": {"ct", "x-ray"}}
+    for by, groups in known.items():
         frame = shares(held, by=by)  # type: ignore[arg-type]
-        assert set(frame["group"]) == groups
+        assert set(frame["group"]) == groups | {"unknown"}
         assert set(frame["n"]) == set(frame["n_papers"]) == {1}
 
 
@@ -152,7 +153,7 @@ def test_a_filter_keeps_papers_and_their_denominator() -> None:
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_counts_are_those_of_a_plain_loop(data: st.DataObject) -> None:
     works, uses = [], []
     for i in range(data.draw(st.integers(1, 12))):
@@ -235,9 +236,10 @@ def test_gold_papers_correct_a_share() -> None:
     # 100 papers, the annotator finds ImageNet in 50; gold papers say that it misses every fifth.
     works = [work(f"W{i:03}") for i in range(100)]
     uses = [use(f"W{i:03}") for i in range(50)]
+    used = {"dataset": "ImageNet", "role": "source", "truth": True}
     rows = [
         {"work_id": f"W{i:03}", "stratum": "all", "weight": 2.0}
-        | ({"dataset": "ImageNet", "role": "source", "truth": True} if i < 50 or i % 10 == 0 else {})
+        | (used if i < 50 or i % 10 == 0 else {})
         for i in range(0, 100, 2)
     ]
     gold = pa.Table.from_pylist(rows, schema=GOLD)
