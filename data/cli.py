@@ -193,7 +193,12 @@ def trends(
     from data.trends import note, survey_citations
 
     _one_form(as_json, as_csv)
-    words = {"years": years, "venue": venue, "country": country, "modality": modality}
+    words: dict[str, Any] = {
+        "years": years,
+        "venue": venue,
+        "country": country,
+        "modality": modality,
+    }
     words |= {"organ": organ, "task": task, "targets": target, "text": text, "among": among}
     where = selection({**words, "min_score": min_score, "presence": presence})
     labels = None if gold is None else read_labels(gold)
@@ -219,8 +224,8 @@ def trends(
     elif what == "shares":
         _print_shares(found, title=f"share of papers {_WITNESS[presence].format(role)}, by {by}")
     else:
-        words = ["sentence", "how_sure"] if what == "findings" else list(found.columns)
-        _print_frame(found[words], title=what)
+        shown = ["sentence", "how_sure"] if what == "findings" else list(found.columns)
+        _print_frame(found[shown], title=what)
     say(note(cube, where, labels) + cited)
 
 

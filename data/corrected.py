@@ -123,9 +123,8 @@ def _counts(
     said = only(found, names)
     papers = _papers(cube, asked, said, cells, mask=mask, sources=sources)
     says = predictions(gold, said, cube.n_papers).astype(np.int8)
-    true = truths(gold, cube, asked.role, asked.of, names=names, datasets=asked.datasets).astype(
-        np.int8
-    )
+    right = truths(gold, cube, asked.role, asked.of, names=names, datasets=asked.datasets)
+    true = right.astype(np.int8)
     if sources is not None:
         says = says + sources[gold.paper][:, None]
         true = np.where(transfers_in_truth(gold)[:, None], true + 1, 0)

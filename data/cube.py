@@ -28,7 +28,7 @@ from data.claims import claims
 from data.errors import InputError
 from data.records import ROLES, Role
 
-By = Literal["all", "year", "venue", "country", "modality", "organ", "task"]
+By = Literal["year", "venue", "country", "modality", "organ", "task", "all"]
 Among = Literal["all", "transfer"]
 Counted = Literal["named", "cited", "both", "any"]
 Text = Literal["separate", "full text", "abstract", "together"]

@@ -13,7 +13,7 @@ import pyarrow as pa
 from data.compare import compare
 from data.concentration import concentration
 from data.corrected import Question
-from data.counting import ABSTRACT, FULL, chosen, counted, items
+from data.counting import chosen, counted, items
 from data.cube import Cube, Of, Selection
 from data.trends import answers, shares
 
@@ -91,7 +91,8 @@ def _text(cube: Cube, where: Selection) -> Literal["full text", "abstract", "tog
     if where.text != "separate":
         return where.text
     mask = chosen(cube, where)
-    return FULL if 2 * int((mask & cube.full_text).sum()) >= int(mask.sum()) else ABSTRACT
+    most_in_full = 2 * int((mask & cube.full_text).sum()) >= int(mask.sum())
+    return "full text" if most_in_full else "abstract"
 
 
 def _most_used(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:
@@ -180,11 +181,12 @@ def _of_transfers(
 
 
 def _concentration(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:
-    frame = concentration(cube, where=where).set_index("measure")
+    frame = concentration(cube, where=where)
     of = "papers with a named source"
     if frame.empty:
         return _nothing("concentration", where, of, 0)
-    row, first = frame.loc["effective number (Shannon)"], frame.loc["share of the first five"]
+    rows = {row["measure"]: row for row in frame.to_dict(orient="records")}
+    row, first = rows["effective number (Shannon)"], rows["share of the first five"]
     if row["n_papers"] < _FEW:
         return _nothing("concentration", where, of, int(row["n_papers"]))
     sentence = (

@@ -75,7 +75,7 @@ def growth(
     by_year = by_year[by_year["group"] != UNKNOWN]
     rows = []
     for (dataset, text), part in by_year.groupby(["dataset", "text"], sort=False):
-        years = part["group"].astype(int).to_numpy(float)
+        years = np.asarray(part["group"].astype(int), float)
         rows.append(
             {"text": text, "dataset": dataset}
             | _row(years, part["n"].to_numpy(float), part["n_papers"].to_numpy(float))

@@ -136,7 +136,7 @@ def frame(
         "concentration": lambda: concentration(cube, by=by_, role=role_, where=where),
         "transfers": lambda: transfers(cube, where=where, top=top),
         "growth": lambda: growth(cube, role=role_, of=of_, where=where, datasets=datasets, top=few),
-        "first": lambda: first_use(cube, role=role_, where=where).head(top),
+        "first": lambda: first_use(cube, role=role_, where=where)[:top],
         "compare": compared,
         "findings": lambda: pd.DataFrame(findings(cube, where=where, gold=gold)),
         "sensitivity": lambda: sensitivity(cube, where=where, gold=gold),
