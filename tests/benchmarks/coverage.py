@@ -16,9 +16,11 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaincinv
 
 from data.correction import (
     Counts,
@@ -30,6 +32,7 @@ from data.correction import (
 )
 from data.intervals import wilson_bounds
 
+Array = NDArray[np.float64]
 N = 5000
 YEARS = np.array([200, 240, 280, 340, 400, 480, 560, 640, 720, 1140])
 DESIGNS = {"stratified": 160, "simple": 150, "stratified, more": 400, "stratified, few": 60}
@@ -101,6 +104,9 @@ def estimates(surveys: Surveys) -> Iterator[tuple[str, Estimate]]:
     """Each way's estimates, by its name."""
     counts = surveys.counts
     yield "stratified (ours)", stratified(counts)
+    for name, bounds in (("Wilson", wilson_bounds), ("exact", exact_bounds), ("normal", normal)):
+        with mock.patch("data.correction.jeffreys_bounds", bounds):
+            yield f"stratified, {name} in each part", stratified(counts)
     said = counts.papers[:, 1]
     yield "raw, Wilson", Estimate(said / N, *wilson_bounds(said, np.full(len(said), N)))
     weight, weight2 = counts.weight.sum((1, 2)), counts.weight2.sum((1, 2))
@@ -110,6 +116,20 @@ def estimates(surveys: Surveys) -> Iterator[tuple[str, Estimate]]:
     yield "PPI", _prediction_powered(surveys, 1.0)
     yield "PPI++", _prediction_powered(surveys, None)
     yield "Rogan-Gladen", rogan_gladen(counts, counts)
+
+
+def exact_bounds(successes: Array, n: Array) -> tuple[Array, Array]:
+    """Clopper and Pearson's interval."""
+    low = betaincinv(np.maximum(successes, 1e-9), n - successes + 1, 0.025)
+    high = betaincinv(successes + 1, np.maximum(n - successes, 1e-9), 0.975)
+    return np.where(successes > 0, low, 0.0), np.where(successes < n, high, 1.0)
+
+
+def normal(successes: Array, n: Array) -> tuple[Array, Array]:
+    """The interval by the normal approximation, as PPI's is."""
+    share = successes / np.maximum(n, 1)
+    half = 1.96 * np.sqrt(share * (1 - share) / np.maximum(n, 1))
+    return share - half, share + half
 
 
 def _prediction_powered(surveys: Surveys, tuning: float | None) -> Estimate:

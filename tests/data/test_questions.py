@@ -2,6 +2,7 @@
 
 import math
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from data.concentration import concentration, measures
 from data.cube import TOPICS, Cube, Selection, cube, patterns
 from data.errors import InputError
 from data.findings import NAMES, findings, sensitivity
-from data.gold_sample import GOLD, read, read_labels
+from data.gold_sample import GOLD, read, read_labels, table_of
 from data.growth import first_use, growth, slope_of
 from data.intervals import wilson
 from data.questions import frame, otherwise, selection
@@ -369,6 +370,19 @@ def test_gold_labels_come_from_parquet_csv_and_json_lines(tmp_path) -> None:  # 
     for name in ("bad.csv", "none.csv", "g.txt"):
         with pytest.raises(InputError, match=r"gold labels|none of"):
             read_labels(tmp_path / name)
+
+
+def test_papers_that_readers_differ_on_are_left_out_and_stood_for() -> None:
+    pair = ("ImageNet", "source")
+    papers = [
+        SimpleNamespace(work_id="W1", stratum="a", weight=10.0, uses={pair}, disputed=()),
+        SimpleNamespace(work_id="W2", stratum="a", weight=10.0, uses=(), disputed={pair}),
+        SimpleNamespace(work_id="W3", stratum="b", weight=4.0, uses=(), disputed=()),
+    ]
+    assert table_of(papers).select(["work_id", "dataset", "weight"]).to_pylist() == [
+        {"work_id": "W1", "dataset": "ImageNet", "weight": 20.0},
+        {"work_id": "W3", "dataset": None, "weight": 4.0},
+    ]
 
 
 def test_weights_below_one_or_two_of_a_paper_are_refused() -> None:
