@@ -1,17 +1,21 @@
 """Concentration, transfers, growth, comparison, findings, and the words that ask for them."""
 
+import json
 import math
 from itertools import combinations
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from builders import use, work
+from builders import survey, use, work
 from scipy.optimize import minimize
+from typer.testing import CliRunner
 
 from data.claims import claims
+from data.cli import app
 from data.compare import compare
 from data.concentration import concentration, measures
 from data.cube import TOPICS, Cube, Selection, cube, patterns
@@ -356,7 +360,7 @@ def test_every_question_has_its_frame() -> None:
 # --- gold labels
 
 
-def test_gold_labels_come_from_parquet_csv_and_json_lines(tmp_path) -> None:  # type: ignore[no-untyped-def]
+def test_gold_labels_come_from_parquet_csv_and_json_lines(tmp_path: Path) -> None:
     import pyarrow.csv
     import pyarrow.parquet
 
@@ -430,7 +434,6 @@ def test_organs_and_tasks_are_told_by_words(text: str, by: str, groups: set[str]
 
 def test_every_group_has_a_pattern_and_where_it_is_from() -> None:
     import csv
-    from pathlib import Path
 
     for by, name in (("organ", "organs"), ("task", "tasks")):
         path = Path(__file__).parents[2] / "data" / "facts" / f"{name}.csv"
@@ -439,3 +442,37 @@ def test_every_group_has_a_pattern_and_where_it_is_from() -> None:
         assert all(row["pattern"] and row["source"] for row in rows)
         assert len({row[by] for row in rows}) == len(rows)
     assert all(len(patterns(by)) < 63 for by in TOPICS)  # a bit each
+
+
+# --- the command line
+
+
+def test_the_command_line_asks_each_question(tmp_path: Path) -> None:
+    works = [work(f"W{i:03}", year=2018 if i < 40 else 2022) for i in range(80)]
+    uses = [use(f"W{i:03}") for i in range(50)] + [use("W001", "BraTS", "target")]
+    survey(tmp_path / "s", works, uses)
+    gold = tmp_path / "gold.jsonl"
+    gold_of(80, range(40)).to_pandas().to_json(gold, orient="records", lines=True)
+
+    def told(*words: str) -> list[dict[str, object]]:
+        arguments = ["trends", *words, "-C", str(tmp_path / "s"), "--json"]
+        done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        rows: list[dict[str, object]] = json.loads(done.stdout)
+        return rows
+
+    (share,) = told("shares", "--by", "all", "--gold", str(gold))
+    assert (share["share"], share["corrected"]) == (50 / 80, 0.5)
+    assert [row["n"] for row in told("--years", "2022")] == [10]
+    (change,) = told("compare", "--years", "2022", "--against", "years=2018")
+    assert change["difference"] == 10 / 40 - 1
+    assert change["corrected"] is None
+    assert [row["target"] for row in told("transfers")] == ["BraTS"]
+    assert [row["dataset"] for row in told("first")] == ["ImageNet"]
+    assert len(told("findings")) == 5
+    assert {row["measure"] for row in told("concentration")} > {"gini", "hhi"}
+    assert told("growth")[0]["not_fitted"] == "fewer than three years"
+    shown = CliRunner().invoke(app, ["trends", "--gold", str(gold), "-C", str(tmp_path / "s")])
+    assert "100.0 [91.2-100.0], corrected 100.0" in shown.stdout
+    assert "corrected values are by 80 gold papers" in shown.stderr
+    listed = CliRunner().invoke(app, ["trends", "findings", "-C", str(tmp_path / "s")])
+    assert "ImageNet is the source that most papers use" in listed.stdout
