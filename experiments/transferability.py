@@ -120,7 +120,8 @@ def _log_evidence(ridge: _Ridge) -> _Doubles:
     c = len(ridge.left)
     values = np.stack([at(np.full(c, place)) for place in grid])
     best = grid[np.argmax(values, axis=0)]
-    return np.maximum(_golden_section(at, best - step, best + step), values.max(axis=0))
+    found: _Doubles = np.maximum(_golden_section(at, best - step, best + step), values.max(axis=0))
+    return found
 
 
 def _golden_section(
@@ -647,9 +648,9 @@ def _principal(rows: Array, *, share: float = 1.0, most: int | None = None) -> _
         raise InputError("features are the same for all images; look at the network")
     count = int(np.searchsorted(held, share * (1 - 1e-12))) + 1
     count = min(count, int(kept.sum()), most or len(variances))
-    if is_tall:
-        return centred @ basis[:, :count]
-    return basis[:, :count] * np.sqrt(variances[:count])
+    scale = np.sqrt(variances[:count])
+    found: _Doubles = centred @ basis[:, :count] if is_tall else basis[:, :count] * scale
+    return found
 
 
 def _root(symmetric: _Doubles) -> _Doubles:

@@ -335,7 +335,7 @@ def test_several_labels_are_the_mean_over_labels() -> None:
 def test_which_scores_take_several_labels_is_told() -> None:
     features, _ = blobs(60, 6)
     labels = np.random.default_rng(1).integers(0, 2, (60, 3))
-    for name, score in SCORES.items():
+    for score in SCORES.values():
         if score.needs == "reference":
             continue
         given_ = np.full((60, 2), 0.5) if score.needs == "probabilities" else features
@@ -379,7 +379,7 @@ def test_what_cannot_be_scored_is_named(name: str, fault: str) -> None:
 @pytest.mark.parametrize("name", sorted(set(OF_FEATURES) - {"knn", "linear-probe", "logme"}))
 def test_features_that_do_not_vary_are_refused(name: str) -> None:
     labels = np.arange(20) % 2
-    with pytest.raises(InputError, match="same for all images|do not vary"):
+    with pytest.raises(InputError, match=r"same for all images|do not vary"):
         OF_FEATURES[name](np.ones((20, 5)), labels)
 
 
@@ -387,7 +387,7 @@ def test_a_label_that_all_images_have_is_named() -> None:
     features, _ = blobs(20)
     labels = np.stack([np.arange(20) % 2, np.ones(20, int)], axis=1)
     for name in SEVERAL:
-        with pytest.raises(InputError, match="label 1 .* is the same"):
+        with pytest.raises(InputError, match=r"label 1 .* is the same"):
             OF_FEATURES[name](features, labels)
 
 
