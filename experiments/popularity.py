@@ -53,10 +53,10 @@ def of_modality(works: pa.Table, modality: str) -> pa.Table:
     with duckdb.connect() as db:
         db.register("works", works)
         db.register("member", groups(works, "modality"))
-        return db.execute(
+        return db.sql(
             'SELECT * FROM works SEMI JOIN (SELECT work_id FROM member WHERE "group" = $name) '
             "AS chosen ON works.id = chosen.work_id",
-            {"name": modality},
+            params={"name": modality},
         ).to_arrow_table()
 
 
@@ -88,8 +88,8 @@ def popularity_and_performance(
 
     Returns: columns study, model, strategy, modality ('all' or one), foretold_by ('popularity' or
         'size'), tau, low, high (95% bootstrap over targets), p (two-sided, sources exchanged),
-        p_holm (over all rows that have p), n_targets, n_sources (fewest-most), why (of an undetermined
-        one, else ""). A study with fewer than eight sources on all its targets is undetermined.
+        p_holm (over all rows that have p), n_targets, n_sources (fewest-most), why (of one that is
+        undetermined, else ""), as in `experiments.rank_correlation.Tau`.
     """
     asked = list(modalities) or sorted(measured["modality"].dropna().unique())
     plain = measured[measured["relative_to"].isna() & (measured["source"] != RANDOM)]

@@ -104,7 +104,7 @@ def measured_elsewhere(frame: pd.DataFrame) -> pd.DataFrame:
     """
     made = frame.assign(study=frame["citation"])
     made["variance"] = made["sd"] ** 2 / made["n_runs"].astype("float64")
-    return made.reindex(columns=list(MEASURED))
+    return pd.DataFrame(made, columns=list(MEASURED))
 
 
 def measured_here(results: pa.Table, *, catalogue: Catalogue) -> pd.DataFrame:

@@ -1,8 +1,8 @@
 """Does an order of sources foretell their performance? Weighted Kendall tau, target by target.
 
 Targets are the unit: the sources of one target are compared with each other only, the taus are
-averaged over targets, and intervals come from drawing targets again. Fewer than eight sources give
-a tau of any size by chance; it is then said to be undetermined.
+averaged over targets, and intervals come from drawing targets again, five or more of them. Fewer
+than eight sources give a tau of any size by chance; it is then said to be undetermined.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pandas as pd
 from data.errors import InputError
 
 FEWEST_SOURCES = 8
-FEWEST_TARGETS = 2  # one target gives no interval over targets
+FEWEST_TARGETS = 5  # for an interval: drawn again, fewer look more alike than they are
 RESAMPLES = 5000
 PERMUTATIONS = 2000
 _Doubles = npt.NDArray[np.float64]
@@ -30,7 +30,7 @@ class Tau:
 
     Args:
         tau: mean over targets, in [-1, 1]; None where undetermined.
-        low: 95% bootstrap over targets; None where undetermined.
+        low: 95% bootstrap over targets; None where undetermined or for fewer than five targets.
         high: its other end.
         p: two-sided, by permutation; None where undetermined or not asked for.
         n_targets: targets that count.
@@ -97,17 +97,16 @@ def agreement(
         for name, pair in targets.items()
         if len(pair) >= FEWEST_SOURCES and not np.isnan(weighted_tau(*_columns(pair)))
     }
-    if len(counted) < FEWEST_TARGETS:
+    if not counted:
         most = max((len(pair) for pair in targets.values()), default=0)
-        why = (
-            f"{len(counted)} target(s) with {FEWEST_SOURCES} sources or more, and at least "
-            f"{FEWEST_TARGETS} are needed; at most {most} sources share a target"
-        )
+        why = f"no target has {FEWEST_SOURCES} sources that differ; at most {most} share a target"
         unknown = {"tau": None, "low": None, "high": None, "p": None}
         return Tau(**unknown, n_targets=len(counted), n_sources=(0, 0), why=why)
     taus = np.array([weighted_tau(*_columns(pair)) for pair in counted.values()])
-    drawn = taus[rng.integers(0, len(taus), (RESAMPLES, len(taus)))].mean(axis=1)
-    low, high = np.quantile(drawn, [0.025, 0.975])
+    low, high = None, None
+    if len(taus) >= FEWEST_TARGETS:
+        drawn = taus[rng.integers(0, len(taus), (RESAMPLES, len(taus)))].mean(axis=1)
+        low, high = (float(end) for end in np.quantile(drawn, [0.025, 0.975]))
     sizes = [len(pair) for pair in counted.values()]
     p = None
     if permutations:
@@ -115,8 +114,8 @@ def agreement(
         p = float((1 + np.sum(np.abs(chance) >= abs(taus.mean()) - 1e-12)) / (1 + permutations))
     return Tau(
         tau=float(taus.mean()),
-        low=float(low),
-        high=float(high),
+        low=low,
+        high=high,
         p=p,
         n_targets=len(taus),
         n_sources=(min(sizes), max(sizes)),

@@ -283,7 +283,25 @@ def _value(score: Score, given: SourceFeatures) -> float:
     return float(of(rows, given.labels))
 
 
+def by_baselines(ranking: Ranking) -> dict[str, tuple[str, ...]]:
+    """The sources as each baseline orders them: kNN, and popularity and dataset size where known."""
+    named = {"knn": "knn", "popularity": "n_papers", "dataset size": "n_images"}
+    orders = {}
+    for name, column in named.items():
+        known = ranking.frame[ranking.frame[column].notna()]
+        if not known.empty:
+            ordered = known.sort_values([column, "source"], ascending=[False, True])
+            orders[name] = tuple(str(source) for source in ordered["source"])
+    return orders
+
+
 # Files of features
+
+
+def holds_features(path: Path) -> bool:
+    """Whether a path is a folder or file that `read_features` is meant for, not one of images."""
+    files = sorted(path.glob("[!.]*.npz"))[:1] if path.is_dir() else [path]
+    return any("train_images" not in _arrays(file) for file in files)
 
 
 def read_features(path: Path, *, target: str | None = None) -> dict[str, SourceFeatures]:

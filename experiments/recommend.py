@@ -467,15 +467,15 @@ def advice(
         InputError: a modality or task that is not known.
     """
     wanted = modality_of(modality)
-    catalogue = load(extra=own_tables(corpus.path))
+    catalogue, elsewhere, here = survey_measured(corpus)
     with corpus.connect() as db:
         found, works = survey_claims(db)
         results = db.sql("SELECT * FROM results").to_arrow_table()
     chosen, told = asked_works(works, modality=wanted, task=task, organ=organ)
     given = recommend(
         popularity(found, chosen),
-        measured_elsewhere(published(catalogue=catalogue)),
-        measured_here(results, catalogue=catalogue),
+        elsewhere,
+        here,
         modality=wanted,
         catalogue=catalogue,
         rng=np.random.default_rng(seed),
@@ -484,6 +484,14 @@ def advice(
         top=top,
     )
     return replace(given, notes=(f"papers counted: {told}", *given.notes))
+
+
+def survey_measured(corpus: Corpus) -> tuple[Catalogue, pd.DataFrame, pd.DataFrame]:
+    """The catalogue with the survey's own datasets, published results, and own runs."""
+    catalogue = load(extra=own_tables(corpus.path))
+    results = corpus.table("SELECT * FROM results")
+    elsewhere = measured_elsewhere(published(catalogue=catalogue))
+    return catalogue, elsewhere, measured_here(results, catalogue=catalogue)
 
 
 def costs(results: pa.Table) -> pd.DataFrame:
