@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -73,7 +73,7 @@ def popularity(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Does popularity predict performance? Weighted tau of papers and AUC, by study and modality."""
+    """Does popularity predict performance? Weighted tau of papers and AUC, by modality."""
     _need("scipy")
     import numpy as np
 
@@ -171,7 +171,7 @@ def recommend(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Which source to transfer from: use, measurements, scores, access; with reason and certainty."""
+    """Which source to transfer from: use, measurements, scores, access, each with its reason."""
     _need("scipy")
     from data.corpus import Corpus
     from experiments.recommend import advice
@@ -283,33 +283,36 @@ def _print_popularity(
     if as_csv:
         frame.to_csv(sys.stdout, index=False)
         return
+    told = frame[frame["why"] == ""]
     rows = [
         [
             *(row[name] for name in ("study", "model", "strategy", "modality", "foretold_by")),
-            (
-                "undetermined"
-                if row["tau"] is None
-                else f"{row['tau']:+.2f} [{row['low']:+.2f}, {row['high']:+.2f}]"
-            ),
-            *("" if row[name] is None else f"{row[name]:.3f}" for name in ("p", "p_holm")),
+            f"{row['tau']:+.2f}",
+            None if row["low"] is None else f"[{row['low']:+.2f}, {row['high']:+.2f}]",
+            *(None if row[name] is None else f"{row[name]:.3f}" for name in ("p", "p_holm")),
             row["n_targets"],
             row["n_sources"],
         ]
-        for row in _records(frame)
+        for row in _records(told)
     ]
-    columns = ["study", "model", "strategy", "modality", "by", "weighted tau [95%]", "p", "Holm"]
+    columns = ["study", "model", "strategy", "modality", "by", "tau", "95%", "p", "Holm"]
     print_table([*columns, "targets", "sources"], rows)
+    if len(told) < len(frame):
+        say(
+            f"undetermined: {len(frame) - len(told)} more, with fewer than 8 sources on every "
+            "target; --json and --csv list them"
+        )
     say(
-        f"popularity: papers of {n_works} that use the source; tau: mean over targets with 8 "
-        "sources or more, bootstrap over targets; p: sources exchanged; each study by itself"
+        f"popularity: papers of {n_works} that use the source; tau: weighted Kendall, mean over "
+        "targets with 8 sources or more; 95%: bootstrap over targets, where there are 5; p: sources "
+        "exchanged; Holm over all rows of own runs, and over all of published ones"
     )
 
 
 def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Rows with None for what is missing."""
     plain = frame.astype(object)
-    rows: list[dict[str, Any]] = plain.where(plain.notna(), None).to_dict(orient="records")
-    return rows
+    return cast(list[dict[str, Any]], plain.where(plain.notna(), None).to_dict(orient="records"))
 
 
 def _cells(frame: pd.DataFrame) -> list[list[Any]]:

@@ -136,7 +136,7 @@ def measured_here(results: pa.Table, *, catalogue: Catalogue) -> pd.DataFrame:
     made["variance"] = (made["seeds"] / made["count"]).fillna(0.0) + made["images"]
     made = made.reset_index().assign(relative_to=None, study=OWN)
     made["modality"] = [_modality(str(target), catalogue) for target in made["target"]]
-    return made.reindex(columns=list(MEASURED))
+    return pd.DataFrame(made, columns=list(MEASURED))
 
 
 def _modality(target: str, catalogue: Catalogue) -> str | None:

@@ -80,7 +80,7 @@ def rank(
     resamples: int = RESAMPLES,
     most_images: int = MOST_IMAGES,
     n_papers: Mapping[str, int] | None = None,
-    n_images: Mapping[str, int] | None = None,
+    n_images: Mapping[str, float] | None = None,
 ) -> Ranking:
     """Sources by a score, with intervals, ranks and baselines.
 
@@ -284,7 +284,7 @@ def _value(score: Score, given: SourceFeatures) -> float:
 
 
 def by_baselines(ranking: Ranking) -> dict[str, tuple[str, ...]]:
-    """The sources as each baseline orders them: kNN, and popularity and dataset size where known."""
+    """The sources as each baseline orders them: kNN; popularity and size where these are known."""
     named = {"knn": "knn", "popularity": "n_papers", "dataset size": "n_images"}
     orders = {}
     for name, column in named.items():

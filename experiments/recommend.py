@@ -291,7 +291,7 @@ def _reason(row: _Row, asked: _Asked, ranking: Ranking | None) -> str:
         )
     if row["n_papers"]:
         parts.append(
-            f"used by {row['n_papers']} papers ({row['share']:.0%} "
+            f"used by {row['n_papers']} paper(s) ({row['share']:.0%} "
             f"[{row['share_low']:.0%}, {row['share_high']:.0%}])"
         )
     elif row["source"] != RANDOM:
@@ -441,9 +441,9 @@ def asked_works(
 def _with_words(works: pa.Table, pattern: str) -> pa.Table:
     with duckdb.connect() as db:
         db.register("works", works)
-        return db.execute(
+        return db.sql(
             "SELECT * FROM works WHERE regexp_matches(concat_ws(' ', title, abstract), $one, 'i')",
-            {"one": rf"\b(?:{pattern})"},
+            params={"one": rf"\b(?:{pattern})"},
         ).to_arrow_table()
 
 
