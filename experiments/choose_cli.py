@@ -304,7 +304,7 @@ def _print_popularity(
         )
     say(
         f"popularity: papers of {n_works} that use the source; tau: weighted Kendall, mean over "
-        "targets with 8 sources or more; 95%: bootstrap over targets, where there are 5; p: sources "
+        "targets with 8 sources or more; 95%: bootstrap over targets, if 5 or more; p: sources "
         "exchanged; Holm over all rows of own runs, and over all of published ones"
     )
 

@@ -209,11 +209,16 @@ def _common_labels(sources: Mapping[str, SourceFeatures]) -> Labels:
             )
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
-    kinds, counts = np.unique(labels, return_counts=True)
-    if labels.ndim == 1 and counts.min(initial=_FEWEST) < _FEWEST:
+    if labels.ndim == 1:
+        kinds, counts = np.unique(labels, return_counts=True)
+    else:
+        present = labels.sum(axis=0)
+        kinds, counts = np.arange(labels.shape[1]), np.minimum(present, len(labels) - present)
+    if counts.min(initial=_FEWEST) < _FEWEST:
+        kind = "class" if labels.ndim == 1 else "label (counted from 0), present or absent,"
         raise InputError(
-            f"class {kinds[np.argmin(counts)]} has {counts.min()} image(s); ranking halves the "
-            f"images, and needs {_FEWEST} of each class"
+            f"{kind} {kinds[np.argmin(counts)]} has {counts.min()} image(s); ranking halves the "
+            f"images, and needs {_FEWEST} of each"
         )
     return labels
 
@@ -235,10 +240,9 @@ def _share(labels: Labels, share: float, rng: np.random.Generator) -> npt.NDArra
         places = np.sort(rng.choice(len(labels), math.ceil(share * len(labels)), replace=False))
         if (labels[places].min(axis=0) < labels[places].max(axis=0)).all():
             return places
-    rarest = int(np.argmin(np.minimum(labels.sum(axis=0), (1 - labels).sum(axis=0))))
     raise InputError(
-        f"label {rarest} (counted from 0) is too rare or too frequent to be in every half of the "
-        "images; leave it out, or bring more images"
+        f"{labels.shape[1]} labels are too many, or too rare, for halves of {len(labels)} images "
+        "to have each present and absent; leave the rarest out, or bring more images"
     )
 
 
