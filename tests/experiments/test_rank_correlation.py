@@ -31,7 +31,7 @@ def table(n_sources: int, n_targets: int, *, noise: float, seed: int = 0) -> tup
 
 
 def test_tau_weighs_the_top_more() -> None:
-    # Three values, ranks 0, 1, 2, weights of pairs 1 + 1/2, 1 + 1/3, 1/2 + 1/3; one is turned round.
+    # Three values, ranks 0, 1, 2, weights of pairs 1 + 1/2, 1 + 1/3, 1/2 + 1/3; one turned round.
     total = 1.5 + 4 / 3 + 5 / 6
     assert weighted_tau([3, 2, 1], [3, 2, 1]) == pytest.approx(1)
     assert weighted_tau([3, 2, 1], [3, 1, 2]) == pytest.approx(1 - 2 * (5 / 6) / total)
@@ -74,7 +74,7 @@ def test_no_agreement_is_no_finding() -> None:
 
 
 def test_popularity_is_exchanged_once_for_all_targets() -> None:
-    # Twelve targets that are copies of one: each permuted by itself they would seem twelve findings.
+    # Twelve targets that are copies of one: each permuted by itself they seem twelve findings.
     drawn = np.random.default_rng(3)
     worth = drawn.permutation(8) + 0.0
     popular = worth + 3.0 * drawn.normal(size=8)
