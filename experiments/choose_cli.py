@@ -31,7 +31,7 @@ def rank(
         Path | None,
         typer.Option("--corpus", "-C", help="Survey whose papers are the popularity baseline."),
     ] = None,
-    score: Annotated[str, typer.Option(help="What orders the sources.")] = "linear-probe",
+    score: Annotated[str, typer.Option(help="What orders the sources.")] = "knn",
     target: Annotated[
         str | None, typer.Option(help="Which, where the folder has features of several.")
     ] = None,
@@ -163,9 +163,7 @@ def recommend(
         Path | None,
         typer.Option(help="Your labelled images, or features of them as `experiments rank` takes."),
     ] = None,
-    score: Annotated[str, typer.Option(help="What orders sources on your images.")] = (
-        "linear-probe"
-    ),
+    score: Annotated[str, typer.Option(help="What orders sources on your images.")] = "knn",
     size: Annotated[int, typer.Option(min=32, max=512, help="Images are scaled to it, px.")] = 64,
     top: Annotated[int, typer.Option(min=1, help="Rows, and most used sources considered.")] = 10,
     seed: Seed = 0,

@@ -75,7 +75,7 @@ class Ranking:
 def rank(
     sources: Mapping[str, SourceFeatures],
     *,
-    score: str = "linear-probe",
+    score: str = "knn",
     seed: int = 0,
     resamples: int = RESAMPLES,
     most_images: int = MOST_IMAGES,

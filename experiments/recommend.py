@@ -286,8 +286,8 @@ def _reason(row: _Row, asked: _Asked, ranking: Ranking | None) -> str:
         parts = ["not measured"]
     if row["rank_low"] is not None and ranking is not None:
         parts.append(
-            f"rank {row['rank_low']:.0f}-{row['rank_high']:.0f} of {len(ranking.frame)} on your images "
-            f"by {ranking.score}"
+            f"rank {row['rank_low']:.0f}-{row['rank_high']:.0f} of {len(ranking.frame)} on "
+            f"your images by {ranking.score}"
         )
     if row["n_papers"]:
         parts.append(
