@@ -9,7 +9,6 @@ error in a query cannot pass here.
 from __future__ import annotations
 
 import base64
-import gzip
 import itertools
 import json
 import random
@@ -28,6 +27,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
+from isal import igzip
 
 from data.errors import InputError
 from miner.criteria import texts_of
@@ -499,7 +499,7 @@ class _Handler(BaseHTTPRequestHandler):
         left = max(0.0, _BUDGET_USD - cost * len(self.library.requests))
         packing = {}
         if status == HTTPStatus.OK and not claimed and self._takes_gzip():
-            body, packing = gzip.compress(body, compresslevel=1), {"Content-Encoding": "gzip"}
+            body, packing = igzip.compress(body, 1), {"Content-Encoding": "gzip"}
         self.send_response(status)
         for name, value in {
             "Content-Type": "application/json",

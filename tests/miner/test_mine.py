@@ -77,8 +77,12 @@ def test_every_work_is_mined_once_with_raw_pages_and_hits(tmp_path: Path) -> Non
     assert len(ids(corpus)) == len(set(ids(corpus))) == N_WORKS
     assert result == Mined(N_WORKS, N_WORKS // 7, 0, N_WORKS)
     assert seen[-1] == (N_WORKS, N_WORKS)
-    raw = [json.loads(gzip.decompress(p.read_bytes())) for p in (tmp_path / "raw").iterdir()]
-    assert sum(len(page["results"]) for page in raw) == N_WORKS
+    lines = [
+        json.loads(line)
+        for path in (tmp_path / "raw").iterdir()
+        for line in gzip.decompress(path.read_bytes()).splitlines()
+    ]
+    assert sum(len(page["results"]) for page in lines) == N_WORKS
     with corpus.journal() as journal:
         assert journal.table("hits").num_rows == N_WORKS
         left = journal.table("screened").to_pylist()
@@ -88,7 +92,7 @@ def test_every_work_is_mined_once_with_raw_pages_and_hits(tmp_path: Path) -> Non
 def test_a_stopped_run_continues_where_it_was(tmp_path: Path) -> None:
     corpus = survey(tmp_path)
     with serve(records(), faults=["429-budget"]) as (url, first), pytest.raises(NetworkError):
-        mined(corpus, url)
+        mined(corpus, url, workers=1)
     assert len(ids(corpus)) == 100
     with serve(records()) as (url, second):
         mined(corpus, url)
@@ -402,11 +406,14 @@ def test_an_ended_reader_stops_the_run_resumably(tmp_path: Path) -> None:
         corpus = survey(tmp_path)
         with serve(records()) as (url, _), Pages(Settings(openalex_url=url)) as pages:
             protocol = load(corpus.path / "protocol.toml")
-            miner = Miner(corpus, protocol, pages, lambda: NOW, lambda works, expected: None, [])
-            miner._readers = pool
-            at = Checkpoint("r", "search", "2015-01-01..2024-12-31", "*", 0, 0, None)
-            with pytest.raises(StoppedError, match="the same command continues"):
-                miner.take(0, at)
+            with corpus.journal() as journal:
+                miner = Miner(
+                    corpus, protocol, pages, journal, lambda: NOW, lambda works, expected: None, []
+                )
+                miner._readers = pool
+                at = Checkpoint("r", "search", "2015-01-01..2024-12-31", "*", 0, 0, None)
+                with pytest.raises(StoppedError, match="the same command continues"):
+                    miner.take(0, at)
     assert ids(corpus) == []
 
 
