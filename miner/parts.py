@@ -21,8 +21,7 @@ from data.errors import InputError
 from data.journal import Checkpoint, Journal
 from data.protocol import Protocol, screen
 from data.records import Work
-from miner.openalex import parse_work
-from miner.pages import Page
+from miner.openalex import parse_work, records_of
 from miner.raw import RawPages, packed
 
 STAGE = "protocol"  # of screening
@@ -138,7 +137,9 @@ def _value(record: Any) -> Any:
     """A record as JSON values, for the rejects."""
     if isinstance(record, Unreadable):
         return None
-    return msgspec.json.decode(record) if isinstance(record, msgspec.Raw) else record
+    if isinstance(record, msgspec.Raw):
+        return msgspec.json.decode(record)
+    return msgspec.to_builtins(record)
 
 
 def state_of(work: Work) -> State:
@@ -146,9 +147,9 @@ def state_of(work: Work) -> State:
     return work.updated, work.is_retracted
 
 
-def _records(pages: Iterable[Page]) -> Iterator[Record]:
+def _records(pages: Iterable[bytes]) -> Iterator[Record]:
     for number, page in enumerate(pages, start=1):
-        for place, record in enumerate(page.results, start=1):
+        for place, record in enumerate(records_of(page), start=1):
             yield f"line {number}, result {place}", record
 
 

@@ -45,10 +45,10 @@ class RawPages:
             file.write(packed(body) + _LINE_END)
         return page
 
-    def __iter__(self) -> Iterator[Page]:
-        """The pages, their records as bytes of JSON."""
+    def __iter__(self) -> Iterator[bytes]:
+        """The pages, unpacked."""
         for body, _ in self._members():
-            yield unread_page_of(body)
+            yield body
 
     def kept(self) -> list[Page]:
         """The pages that an earlier run left here; what a kill left of one more is cut off."""
