@@ -1,6 +1,6 @@
 """The miner beside a cursor loop, against `cats replay` in a process of its own.
 
-    python tests/benchmarks/mining.py [--works N] [--workers N] [--only-cats] [--server KIND]
+    python tests/benchmarks/mining.py [--works N] [--workers N] [--way WAY ...] [--server KIND ...]
 
 The loop asks page after page and keeps the JSON, as pyalex's `paginate` does (its host is fixed, so
 the loop is written out here); the miner also parses, screens and writes Parquet and its journal.
@@ -45,6 +45,7 @@ types = ["article"]
 languages = ["en"]
 """
 _SERVERS: Mapping[str, list[str]] = {"latency": ["latency"], "prompt": []}  # 50 ms, or none
+_WAYS = {"cats": "cats mine", "loop": "cursor loop, JSON lines", "table": "cursor loop, Parquet"}
 _VOCABULARY = 20_000
 _SYLLABLES = ["ra", "dio", "lo", "gi", "cal", "net", "work", "trans", "fer", "ima", "ge", "seg"]
 
@@ -220,18 +221,17 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--works", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--only-cats", action="store_true", help="no loop: for memory at scale")
+    parser.add_argument("--way", choices=_WAYS, nargs="+", default=list(_WAYS))
     parser.add_argument("--server", choices=_SERVERS, nargs="+", default=list(_SERVERS))
     options = parser.parse_args()
+    runs = {"cats": cats(options.workers), "loop": loop, "table": loop_to_table}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "works.jsonl"
         with path.open("w") as file:
             file.writelines(json.dumps(work) + "\n" for work in works(options.works))
         size = path.stat().st_size / options.works
         print(f"{options.works} works, {size:.0f} bytes each as JSON; server on the same machine")
-        runs = {f"cats mine, {options.workers} slices": cats(options.workers)}
-        if not options.only_cats:
-            runs |= {"cursor loop, JSON lines": loop, "cursor loop, Parquet": loop_to_table}
+        runs = {_WAYS[way]: run for way, run in runs.items() if way in options.way}
         for name in options.server:
             with replay(path, *_SERVERS[name]) as url:
                 _warm(url)

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import data.protocol
+import miner.replay
 import miner.slices
 from data.corpus import Corpus
 from data.errors import InputError, NetworkError, StoppedError
@@ -30,8 +31,8 @@ from miner.files import mine_file, read_records
 from miner.mine import Miner, mine
 from miner.pace import Pace
 from miner.pages import Pages
-from miner.parts import Mined
-from miner.replay import serve
+from miner.parts import Mined, Part
+from miner.replay import Library, serve
 
 N_WORKS = 730  # eight pages
 
@@ -340,10 +341,52 @@ def test_other_processes_leave_the_same_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["truncated", "timed-out", "not-json"])
-def test_other_processes_tell_a_page_that_is_not_whole(tmp_path: Path, fault: str) -> None:
+def test_a_page_that_is_not_whole_is_in_no_part(tmp_path: Path, fault: str) -> None:
     corpus = survey(tmp_path)
-    with serve(records(), faults=[fault]) as (url, _):
-        assert mined(corpus, url, readers=1).works == N_WORKS
+    with serve(records(), faults=[fault]) as (url, library):
+        # One after the other, or the second try of one page could be a third request again.
+        assert mined(corpus, url, workers=1, readers=1).works == N_WORKS
+    assert len(library.requests) > 1 + 8
+    assert rows_of(corpus) == N_WORKS
+
+
+@pytest.mark.parametrize(("faults", "place"), [([], "&cursor="), (["no-cursor"], "&page=")])
+def test_pages_that_a_kill_left_without_their_part_are_not_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: list[str], place: str
+) -> None:
+    corpus = survey(tmp_path)
+    with serve(records(), faults=faults) as (url, library):
+        with monkeypatch.context() as patch:
+            patch.setattr(Part, "take", lambda part: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                mined(corpus, url, workers=1)
+        assert ids(corpus) == []
+        n_before = len(library.requests)
+        mined(corpus, url, workers=1)
+    pages = [request.path for request in library.requests if place in request.path]
+    assert len(pages) == len(set(pages)) == 8
+    assert place in library.requests[n_before - 1].path
+    assert len(ids(corpus)) == rows_of(corpus) == N_WORKS
+
+
+def test_a_slice_that_ends_early_is_asked_for_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = survey(tmp_path)
+    listing, ended = miner.replay._listing, []
+
+    def short(library: Library, params: Mapping[str, str]) -> dict[str, Any]:
+        answer = listing(library, params)
+        if answer["results"] and params.get("cursor") != "*" and not ended:
+            ended.append(params)
+            answer["results"] = []
+        return answer
+
+    monkeypatch.setattr(miner.replay, "_listing", short)
+    with serve(records()) as (url, _):
+        mined(corpus, url, workers=1)
+    assert ended
+    assert len(ids(corpus)) == rows_of(corpus) == N_WORKS
 
 
 def test_readers_do_not_run_the_script_that_asks_for_them(tmp_path: Path) -> None:
