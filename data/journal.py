@@ -97,8 +97,8 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # Streamlit runs each script pass on another thread, and many threads mine. SQLite serialises
-        # the calls; transactions are serialised here.
+        # Streamlit runs each script pass on another thread, and many threads mine. SQLite itself
+        # serialises the calls; transactions are serialised here.
         self._lock = threading.RLock()
         self._db = sqlite3.connect(
             path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False

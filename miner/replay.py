@@ -98,19 +98,10 @@ class Request:
 
 
 # The fields that most questions ask about.
-_ASKED_FIELDS = [
-    "id",
-    "doi",
-    "type",
-    "language",
-    "is_retracted",
-    "is_xpac",
-    "publication_year",
-    "publication_date",
-    "cited_by_count",
-    "topics",
-    "primary_topic",
-]
+_ASKED_FIELDS = (
+    *("id", "doi", "type", "language", "publication_year", "publication_date", "topics"),
+    *("primary_topic", "cited_by_count", "is_retracted", "is_xpac"),
+)
 _Asked = msgspec.defstruct("_Asked", [(name, Any, None) for name in _ASKED_FIELDS], gc=False)
 _ASKED: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Asked)
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
