@@ -365,7 +365,7 @@ def test_pages_that_a_kill_left_without_their_part_are_not_asked_for_again(
         mined(corpus, url, workers=1)
     pages = [request.path for request in library.requests if place in request.path]
     assert len(pages) == len(set(pages)) == 8
-    assert place in library.requests[n_before - 1].path
+    assert any(place in request.path for request in library.requests[:n_before])
     assert len(ids(corpus)) == rows_of(corpus) == N_WORKS
 
 
