@@ -42,6 +42,8 @@ bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/fulltext.py
 	$(BIN)/python tests/benchmarks/snapshot.py
 	$(BIN)/python tests/benchmarks/training.py
+	$(BIN)/python tests/benchmarks/trends.py
+	$(BIN)/python tests/benchmarks/coverage.py
 
 # The table of docs/experiments.md; needs the image sets of ../shared.
 experiments: $(VENV)/dev

@@ -1,7 +1,8 @@
-"""`cats experiments plan | run | report`."""
+"""`cats experiments plan | run | report`; those that choose a source are in `choose_cli`."""
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,6 +11,7 @@ import typer
 
 from data.cli import HERE, AsCsv, AsJson, CorpusDir, print_json, print_table, say
 from data.errors import InputError, PartialError
+from experiments import choose_cli
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 experiments = typer.Typer(help="Measure what sources are worth on a target.", no_args_is_help=True)
 app.add_typer(experiments, name="experiments")
+experiments.add_typer(choose_cli.commands)
+app.add_typer(choose_cli.app)
 
 Targets = Annotated[
     list[str] | None,
@@ -287,7 +291,7 @@ def _print(frame: pd.DataFrame, *, as_json: bool, as_csv: bool) -> None:
             f"{row['auc']:.3f}",
             f"[{row['low']:.3f}, {row['high']:.3f}]",
             f"{row['sd']:.3f} ({row['seeds']})" if row["seeds"] > 1 else "- (1)",
-            f"{row['minus_random']:+.3f}" if row["minus_random"] == row["minus_random"] else "-",
+            f"{row['minus_random']:+.3f}" if not math.isnan(row["minus_random"]) else "-",
             f"{row['balanced_accuracy']:.3f}",
             f"{row['calibration_error']:.3f}",
             f"{row['seconds']:.0f}",
@@ -337,6 +341,6 @@ def _print_cost(survey: Corpus, *, as_json: bool, as_csv: bool) -> None:
 
 
 def _shown(value: Any) -> str:
-    if value is None or value != value:  # none, as JSON or as pandas has it
+    if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     return f"{value:.3g}" if isinstance(value, float) else str(value)
