@@ -47,8 +47,8 @@ bench: $(VENV)/dev
 
 # The table of docs/experiments.md; needs the image sets of ../shared.
 experiments: $(VENV)/dev
-	$(BIN)/python tests/benchmarks/experiments.py
-	$(BIN)/python tests/benchmarks/experiments.py --scratch
+	$(BIN)/python tests/benchmarks/source_grid.py
+	$(BIN)/python tests/benchmarks/source_grid.py --scratch
 
 clean:
 	rm -rf $(VENV) dist

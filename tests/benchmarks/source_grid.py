@@ -1,6 +1,6 @@
 """The table of docs/experiments.md: four sources x three targets x five seeds, and from scratch.
 
-    python tests/benchmarks/experiments.py [--images DIR] [--survey DIR] [--scratch]
+    python tests/benchmarks/source_grid.py [--images DIR] [--survey DIR] [--scratch]
 
 `--scratch` instead trains the small network from scratch on all of PneumoniaMNIST. A stopped run
 goes on where it was when `--survey` names the same directory.
