@@ -38,8 +38,8 @@ _KEYS = {
     "a": "accept",
     "x": "reject",
     "e": "edit",
-    "n": "add a missed dataset",
-    "d": "done with the paper",
+    "n": "add",
+    "d": "done",
     "s": "skip",
     "o": "note",
     "u": "undo",
@@ -178,8 +178,8 @@ class _Session:
         while True:
             self._console.print(_prompt(item), end=" ")
             key = self.keyboard.key()
-            if self.keyboard.is_terminal:
-                self._console.print(plain(key))
+            # A terminal does not show a single key, and a pipe has no line's end to show.
+            self._console.print(plain(key), markup=False)
             shown_ms = round((time.monotonic() - since) * 1000)
             if key == "q":
                 return "quit"
