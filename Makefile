@@ -41,6 +41,8 @@ bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/versions.py
 	$(BIN)/python tests/benchmarks/fulltext.py
 	$(BIN)/python tests/benchmarks/snapshot.py
+	$(BIN)/python tests/benchmarks/trends.py
+	$(BIN)/python tests/benchmarks/coverage.py
 
 clean:
 	rm -rf $(VENV) dist

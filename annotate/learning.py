@@ -128,7 +128,7 @@ def learn(corpus: Corpus, *, resamples: int = RESAMPLES, seed: int = 0) -> Learn
     Nothing else changes: `use_learned` is what makes the annotator read with them.
 
     Raises:
-        InputError: too few papers are decided on, or scipy is not installed.
+        InputError: too few papers are decided on.
     """
     read = [paper for paper in decided_papers(corpus) if paper.found or paper.gold]
     if len(read) < _FEWEST:

@@ -3,7 +3,7 @@
     python -m annotate.training --gold FILE ... [--texts FILE ...] [--out FILE] [--folds 10]
 
 Prints, by cross-validation over papers, F1 of each measure for the rules alone and with the
-classifier, the expected calibration error and the Brier score. Needs scipy.
+classifier, the expected calibration error and the Brier score.
 """
 
 from __future__ import annotations
@@ -87,13 +87,11 @@ def fit(
     features that none of them has stay as they were.
 
     Raises:
-        InputError: there are no findings, or scipy is not installed.
+        InputError: there are no findings.
     """
-    try:
-        from scipy.optimize import minimize
-        from scipy.sparse import csr_array
-    except ImportError as e:
-        raise InputError("fitting needs scipy; install cats-toolkit[experiments]") from e
+    from scipy.optimize import minimize
+    from scipy.sparse import csr_array
+
     rows = [list(dict.fromkeys(features(each))) for paper in read for each in paper.found]
     wanted = [outcome(each, paper.gold) for paper in read for each in paper.found]
     if len(set(wanted)) < (1 if prior else 2):

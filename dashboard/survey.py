@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pandas as pd
@@ -16,14 +16,17 @@ import streamlit as st
 from data.catalogue import own_table
 from data.citations import looked_up_path
 from data.corpus import PROTOCOL, Corpus
+from data.cube import Among, By, Cube, Selection, survey_cube
 from data.protocol import load
+from data.records import Role
 from data.sample import LABEL
 from data.trends import (
+    note,
     survey_claims,
     survey_counts,
     survey_papers_by_year,
-    survey_shares,
 )
+from data.trends import shares as shares_of
 
 CORPUS_VARIABLE, REVIEWER_VARIABLE = "CATS_CORPUS", "CATS_REVIEWER"
 _WATCHED = ("works", "passages", "uses", "results")
@@ -79,9 +82,19 @@ def papers_by_year(path: Path, at: str) -> pd.DataFrame:
 
 @st.cache_data(max_entries=32, show_spinner=False)
 def shares(path: Path, at: str, *, by: str, role: str, among: str) -> tuple[pd.DataFrame, str]:
-    """`data.trends.survey_shares`."""
+    """`data.trends.shares` of all papers together, and the note on them."""
+    where = Selection(among=cast(Among, among), text="together")
+    counted = cube(path, at)
+    return shares_of(counted, by=cast(By, by), role=cast(Role, role), where=where), note(
+        counted, where
+    )
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def cube(path: Path, at: str) -> Cube:
+    """`data.cube.survey_cube`; a resource, since it never changes."""
     with Corpus(path).connect() as db:
-        return survey_shares(db, by=by, role=role, among=among)
+        return survey_cube(db)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

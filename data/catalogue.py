@@ -78,6 +78,7 @@ Modality = Literal[
     "mixed",
     "none",
 ]
+Images = Literal["natural", "medical"]
 Kind = Literal["backbone", "pretrained", "method", "none"]
 Strategy = Literal[
     "supervised",
@@ -124,6 +125,7 @@ MODEL_COLUMNS = (
     "context",
     "note",
 )
+_NATURAL = frozenset({"natural", "texture", "face", "document", "video", "satellite"})
 FIRST_YEAR, LAST_YEAR = 1990, 2030
 _WORK_ID = re.compile(r"W\d+")
 
@@ -173,6 +175,13 @@ class Dataset:
     def names(self) -> tuple[str, ...]:
         """The id, the full name and the aliases, in that order, without duplicates."""
         return tuple(dict.fromkeys((self.id, self.name, *self.aliases)))
+
+    @property
+    def images(self) -> Images | None:
+        """Whether it holds natural or medical images, by its domain; None if it holds none."""
+        if self.domain == "no images":
+            return None
+        return "natural" if self.domain in _NATURAL else "medical"
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,9 +276,13 @@ def key(name: str) -> str:
     >>> key("PH²  data-set"), key("M&Ms"), key("DeepLabv3+")
     ('ph2dataset', 'm&ms', 'deeplabv3+')
     """
+    if name.isascii():
+        return name.lower().translate(_SEPARATORS)  # the same, in a tenth of the time
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return "".join(c for c in folded if c.isalnum() or c in "+&")
 
+
+_SEPARATORS = {n: None for n in range(128) if not (chr(n).isalnum() or chr(n) in "+&")}
 
 _PSEUDO_KEYS = {key(name): name for name in PSEUDO_IDS}
 
@@ -477,6 +490,8 @@ def _model(cells: Mapping[str, str]) -> Model:
 
 
 def _split(cell: str) -> tuple[str, ...]:
+    if not cell:
+        return ()
     return tuple(part.strip() for part in cell.split(";") if part.strip())
 
 
