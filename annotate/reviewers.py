@@ -18,8 +18,8 @@ import numpy as np
 from annotate.agreement import alpha, kappa
 from annotate.resampling import RESAMPLES, interval, resampled
 from data.claims import votes
+from data.intervals import wilson
 from data.records import ROLES, Decision, from_table
-from data.trends import wilson
 
 _ABSENT = "absent"
 _DATASETS = 10  # those that two people speak of most
