@@ -10,7 +10,7 @@ import dataclasses
 import json
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,15 +22,29 @@ import pyarrow as pa
 from data.errors import InputError
 from data.records import Decision
 
-_LAYOUT = 2
+_LAYOUT = 3
+TABLES = (
+    "runs",
+    "checkpoints",
+    "hits",
+    "screened",
+    "sought",
+    "annotated",
+    "versions",
+    "splits",
+    "decisions",
+    "frame",
+    "draws",
+)
 _BUSY_MS = 30_000  # a writer waits this long for another writer before it gives up
 
-_DECISION_COLUMNS = [field.name for field in dataclasses.fields(Decision)]
+DECISION_COLUMNS = [field.name for field in dataclasses.fields(Decision)]
+_DECISION_NAMES = ", ".join(f'"{name}"' for name in DECISION_COLUMNS)
 _DECISION_DDL = ", ".join(
-    f'"{name}" PRIMARY KEY' if name == "uid" else f'"{name}"' for name in _DECISION_COLUMNS
+    f'"{name}" PRIMARY KEY' if name == "uid" else f'"{name}"' for name in DECISION_COLUMNS
 )
 
-_TABLES = f"""
+_MAKE = f"""
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT,
     settings TEXT NOT NULL);
@@ -66,8 +80,98 @@ CREATE TRIGGER IF NOT EXISTS decisions_stay BEFORE UPDATE ON decisions
     BEGIN SELECT RAISE(ABORT, 'decisions are append-only'); END;
 CREATE TRIGGER IF NOT EXISTS decisions_kept BEFORE DELETE ON decisions
     BEGIN SELECT RAISE(ABORT, 'decisions are append-only'); END;
-PRAGMA user_version = {_LAYOUT};
+CREATE TABLE IF NOT EXISTS frame (
+    work_id TEXT PRIMARY KEY, stratum TEXT NOT NULL, place INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS draws (n INTEGER NOT NULL, seed INTEGER NOT NULL, at TEXT NOT NULL);
 """
+
+_SAMPLE = pa.schema(
+    [
+        ("work_id", pa.string()),
+        ("stratum", pa.string()),
+        ("place", pa.int64()),
+        ("weight", pa.float64()),
+    ]
+)
+
+
+@contextmanager
+def _told(path: Path | None) -> Iterator[None]:
+    """Faults of the file, not of a statement, become errors that say what to do."""
+    try:
+        yield
+    except sqlite3.DatabaseError as e:
+        code = getattr(e, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            what = (
+                f"the journal is damaged ({e}); end all other cats commands, then `cats status "
+                "--recover` makes it anew from all that can be read and keeps this file under "
+                "another name"
+            )
+        elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            what = (
+                f"another program has held the journal for {_BUSY_MS / 1000:g} s ({e}); nothing is "
+                "lost: end it or wait for it, then run the same command again"
+            )
+        elif code in (
+            sqlite3.SQLITE_FULL,
+            sqlite3.SQLITE_IOERR,
+            sqlite3.SQLITE_READONLY,
+            sqlite3.SQLITE_CANTOPEN,
+        ):
+            what = f"the journal cannot be used ({e}); check the disk and the rights of its folder"
+        else:
+            raise
+        raise InputError(what, path=path) from e
+
+
+class _Cursor(sqlite3.Cursor):
+    @property
+    def _path(self) -> Path | None:
+        return getattr(self.connection, "path", None)
+
+    def execute(self, *arguments: Any) -> _Cursor:
+        with _told(self._path):
+            super().execute(*arguments)
+        return self
+
+    def executemany(self, *arguments: Any) -> _Cursor:
+        with _told(self._path):
+            super().executemany(*arguments)
+        return self
+
+    def executescript(self, *arguments: Any) -> _Cursor:
+        with _told(self._path):
+            super().executescript(*arguments)
+        return self
+
+    def fetchone(self) -> Any:
+        with _told(self._path):
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _told(self._path):
+            return super().fetchall()
+
+    def __next__(self) -> Any:
+        with _told(self._path):
+            return super().__next__()
+
+
+class _Connection(sqlite3.Connection):
+    path: Path | None = None
+
+    def cursor(self, *_: Any) -> Any:
+        return super().cursor(_Cursor)
+
+    def execute(self, *arguments: Any) -> Any:
+        return self.cursor().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Any:
+        return self.cursor().executemany(*arguments)
+
+    def executescript(self, *arguments: Any) -> Any:
+        return self.cursor().executescript(*arguments)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +196,8 @@ class Journal:
     """The journal at `path`, made if absent; close it, or use it as a context.
 
     Raises:
-        InputError: the file is not a journal, or of a later layout than this program knows.
+        InputError: the file is damaged, held by another program, or of a later layout than this
+            program knows; so do all methods where the file fails them later.
     """
 
     def __init__(self, path: Path) -> None:
@@ -100,18 +205,20 @@ class Journal:
         # Streamlit runs each script pass on another thread, and many threads mine. SQLite itself
         # serialises the calls; transactions are serialised here.
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(
-            path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
-        )
+        with _told(path):
+            self._db = sqlite3.connect(
+                path,
+                timeout=_BUSY_MS / 1000,
+                isolation_level=None,
+                check_same_thread=False,
+                factory=_Connection,
+            )
+        self._db.path = path
         try:
             self._prepare()
-        except sqlite3.DatabaseError as e:
+        except BaseException:
             self._db.close()
-            raise InputError(
-                f"not a readable journal ({e}); restore it from a copy, or move it away to start "
-                "a new one (checkpoints and decisions in it are then not used)",
-                path=path,
-            ) from e
+            raise
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -123,13 +230,18 @@ class Journal:
                 "cats knows; upgrade cats",
                 path=self.path,
             )
-        # Some journals of this layout were made before it had its last table.
-        if layout < _LAYOUT or not self._has("splits"):
-            self._db.executescript(_TABLES)
+        if layout < _LAYOUT:
+            self._db.executescript(_MAKE)
+            self._widen()
 
-    def _has(self, table: str) -> bool:
-        named = "SELECT 1 FROM sqlite_master WHERE name = ?"
-        return self._db.execute(named, (table,)).fetchone() is not None
+    def _widen(self) -> None:
+        """Give the decisions of an older journal the columns that came since; its rows stay."""
+        with self.transaction():
+            held = {row[1] for row in self._db.execute("PRAGMA table_info(decisions)")}
+            for name in DECISION_COLUMNS:
+                if name not in held:
+                    self._db.execute(f'ALTER TABLE decisions ADD COLUMN "{name}"')
+            self._db.execute(f"PRAGMA user_version = {_LAYOUT}")
 
     def __enter__(self) -> Journal:
         return self
@@ -346,18 +458,115 @@ class Journal:
         Returns: the uids that are safe now, in the given order.
         """
         kept = list(decisions)
-        marks = ", ".join("?" * len(_DECISION_COLUMNS))
+        marks = ", ".join("?" * len(DECISION_COLUMNS))
         with self.transaction():
             self._db.executemany(
-                f"INSERT OR IGNORE INTO decisions VALUES ({marks})",
+                f"INSERT OR IGNORE INTO decisions ({_DECISION_NAMES}) VALUES ({marks})",
                 [_decision_row(decision) for decision in kept],
             )
         return [decision.uid for decision in kept]
 
+    def decision(self, uid: str) -> Decision | None:
+        """The decision of that uid, or None."""
+        named = f"SELECT {_DECISION_NAMES} FROM decisions WHERE uid = ?"
+        row = self._db.execute(named, (uid,)).fetchone()
+        return None if row is None else _decision(row)
+
+    def is_undone(self, uid: str) -> bool:
+        """Whether an undo takes that decision back."""
+        undoing = "SELECT 1 FROM decisions WHERE verdict = 'undo' AND undoes = ?"
+        return self._db.execute(undoing, (uid,)).fetchone() is not None
+
+    def last_standing(self, reviewer: str, *, but: Container[str | None] = ()) -> Decision | None:
+        """A reviewer's last decision that no undo takes back; None if there is none.
+
+        Args:
+            but: uids that are taken back by undos not stored yet.
+        """
+        rows = self._db.execute(
+            f"SELECT {_DECISION_NAMES} FROM decisions WHERE reviewer = ? AND verdict <> 'undo' "
+            "AND uid NOT IN (SELECT undoes FROM decisions WHERE verdict = 'undo' "
+            "AND undoes IS NOT NULL) ORDER BY at DESC, rowid DESC",
+            (reviewer,),
+        )
+        return next((made for made in map(_decision, rows) if made.uid not in but), None)
+
     def decisions(self) -> list[Decision]:
         """All decisions, oldest first."""
-        rows = self._db.execute("SELECT * FROM decisions ORDER BY at, rowid")
+        rows = self._db.execute(f"SELECT {_DECISION_NAMES} FROM decisions ORDER BY at, rowid")
         return [_decision(row) for row in rows]
+
+    def set_frame(
+        self, frame: Iterable[tuple[str, str, int]], *, n: int, seed: int, now: datetime
+    ) -> None:
+        """Store the frame that gold papers are drawn from, in place of any other, and draw n.
+
+        Args:
+            frame: (work id, stratum, place in the order of drawing, from 0).
+        """
+        with self.transaction():
+            self._db.execute("DELETE FROM frame")
+            self._db.executemany("INSERT INTO frame VALUES (?, ?, ?)", frame)
+            self._draw(n, seed, now)
+
+    def draw(self, n: int, *, now: datetime) -> None:
+        """Draw n papers from the frame that is stored: the first n, so those drawn before stay."""
+        with self.transaction():
+            (seed,) = self._db.execute("SELECT seed FROM draws ORDER BY rowid DESC").fetchone()
+            self._draw(n, seed, now)
+
+    def _draw(self, n: int, seed: int, now: datetime) -> None:
+        self._db.execute("INSERT INTO draws VALUES (?, ?, ?)", (n, seed, now.isoformat()))
+
+    def drawn(self) -> tuple[int, int] | None:
+        """(papers drawn, seed) of the sample as it is now; None before the first draw."""
+        row = self._db.execute("SELECT n, seed FROM draws ORDER BY rowid DESC LIMIT 1").fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def frame(self) -> list[tuple[str, str, int]]:
+        """(work id, stratum, place) of all papers that gold ones are drawn from, by place."""
+        rows = self._db.execute("SELECT work_id, stratum, place FROM frame ORDER BY place")
+        return [(work, stratum, place) for work, stratum, place in rows]
+
+    def sample(self) -> pa.Table:
+        """The papers drawn, by place: columns work_id, stratum, place, weight.
+
+        `weight` is the papers of the stratum by those drawn of it: one over the chance of being
+        drawn. No rows before the first draw.
+        """
+        n, _ = self.drawn() or (0, 0)
+        rows = self._db.execute(
+            "SELECT work_id, stratum, place, 1.0 * size / count(*) OVER (PARTITION BY stratum) "
+            "FROM frame JOIN (SELECT stratum, count(*) AS size FROM frame GROUP BY 1) "
+            "USING (stratum) WHERE place < ? ORDER BY place",
+            (n,),
+        ).fetchall()
+        columns = list(zip(*rows, strict=True)) or [()] * len(_SAMPLE)
+        return pa.table(
+            [pa.array(c, f.type) for c, f in zip(columns, _SAMPLE, strict=True)], _SAMPLE
+        )
+
+    def restore(self, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
+        """Add rows that were saved from another journal; those that are there already stay.
+
+        Args:
+            columns: of the rows; such as the table lacks are left out.
+
+        Returns: how many rows are new.
+        """
+        own = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+        kept = [place for place, name in enumerate(columns) if name in own]
+        if not kept:
+            return 0
+        names = ", ".join(f'"{columns[place]}"' for place in kept)
+        marks = ", ".join("?" * len(kept))
+        before = self._db.total_changes
+        with self.transaction():
+            self._db.executemany(
+                f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})",
+                (tuple(row[place] for place in kept) for row in rows),
+            )
+        return self._db.total_changes - before
 
     def table(self, name: str) -> pa.Table:
         """One of the journal's tables as Arrow: runs, checkpoints, hits, screened, ...
@@ -376,12 +585,13 @@ class Journal:
 
 
 def _decision_row(decision: Decision) -> tuple[Any, ...]:
-    row = {name: getattr(decision, name) for name in _DECISION_COLUMNS}
+    row = {name: getattr(decision, name) for name in DECISION_COLUMNS}
     row["at"] = decision.at.isoformat()
     return tuple(row.values())
 
 
 def _decision(row: Sequence[Any]) -> Decision:
-    fields = dict(zip(_DECISION_COLUMNS, row, strict=True))
+    fields = dict(zip(DECISION_COLUMNS, row, strict=True))
     fields["at"] = datetime.fromisoformat(fields["at"])
+    fields["blind"] = None if fields["blind"] is None else bool(fields["blind"])
     return Decision(**fields)
