@@ -25,19 +25,19 @@ from data.trends import (
     survey_shares,
 )
 
-CORPUS_VARIABLE, REVIEWER_VARIABLE = "CATS_CORPUS", "CATS_REVIEWER"
+CORPUS, REVIEW = "CATS_CORPUS", "CATS_REVIEW"
 _WATCHED = ("works", "passages", "uses", "results")
 _Spans = list[dict[str, Any]]
 
 
 def directory() -> Path:
     """The survey's directory, as `cats dashboard` hands it over."""
-    return Path(os.environ.get(CORPUS_VARIABLE, "."))
+    return Path(os.environ.get(CORPUS, "."))
 
 
-def reviewer() -> str:
-    """The reviewer's name, as `cats review` hands it over; "" if none."""
-    return os.environ.get(REVIEWER_VARIABLE, "")
+def is_reviewed() -> bool:
+    """Whether the pages on which people decide are open, as `cats dashboard --review` opens them."""
+    return os.environ.get(REVIEW, "") == "1"
 
 
 def title(path: Path) -> str:
