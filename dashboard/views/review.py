@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from annotate.review import CODEBOOK, Proposal, decide, n_waiting, undo, waiting
+from annotate.review import Item, decide, progress, queue, undo
 from dashboard import survey
 from dashboard.evidence import badge, heading, marked
 from data.catalogue import load
 from data.corpus import Corpus
-from data.records import ROLES, Role, Verdict
+from data.records import CODEBOOK, ROLES, Role, Verdict
 
 path = survey.directory()
 
@@ -27,11 +27,11 @@ if not reviewer:
     st.stop()
 corpus = Corpus(path)
 with corpus.connect() as db:
-    undecided, decided = n_waiting(db)
-    queue = waiting(db, reviewer=reviewer, order="random", limit=20)
+    so_far = progress(db, name="uncertain", reviewer=reviewer)
+    items = queue(db, name="uncertain", reviewer=reviewer, limit=20)
 
 
-def _save(proposal: Proposal, verdict: Verdict, dataset: str | None, role: Role | None) -> None:
+def _save(proposal: Item, verdict: Verdict, dataset: str | None, role: Role | None) -> None:
     """Write the decision; it is on disk before the next claim is drawn."""
     shown = time.monotonic() - st.session_state["shown_since"]
     decision = decide(
@@ -48,31 +48,21 @@ def _save(proposal: Proposal, verdict: Verdict, dataset: str | None, role: Role 
     with corpus.journal() as journal:
         journal.decide([decision])
     st.session_state["note"] = ""
-    st.session_state.pop("first", None)
 
 
 def _take_back() -> None:
-    """Undo this reviewer's last decision and show its claim first."""
+    """Undo this reviewer's last decision ; its claim then comes first."""
     with corpus.journal() as journal:
-        decision = undo(
-            journal.decisions(), uid=str(uuid.uuid4()), reviewer=reviewer, now=datetime.now(UTC)
-        )
-        if decision is not None:
-            journal.decide([decision])
-            proposed = (decision.work_id, decision.proposed_dataset, decision.proposed_role)
-            st.session_state["first"] = proposed
+        taken = journal.last_standing(reviewer)
+        if taken is not None:
+            journal.decide([undo(taken, uid=str(uuid.uuid4()), now=datetime.now(UTC))])
 
 
-def _current() -> Proposal | None:
-    """The claim to show: the one just taken back, if it still waits, else the next."""
-    first = st.session_state.get("first")
-    named = [p for p in queue if (p.work_id, p.dataset, p.role) == first]
-    return next(iter([*named, *queue]), None)
-
-
-st.progress(decided / max(1, decided + undecided), f"{decided:,} decided, {undecided:,} to go")
-current = _current()
-if current is None:
+st.progress(
+    so_far.done / max(1, so_far.total), f"{so_far.done:,} decided, {so_far.waiting:,} to go"
+)
+current = next(iter(items), None)
+if current is None or current.dataset is None or current.role is None:
     st.success("Nothing waits for your decision.")
     st.button("Undo", shortcut="u", on_click=_take_back)
     st.stop()
@@ -89,7 +79,7 @@ with st.container(border=True):
         heading(known["work"]),
         f"Is <strong>{html.escape(current.dataset)}</strong> a "
         f"<strong>{html.escape(current.role)}</strong> of this paper?{model} "
-        f'<span class="faint">score {current.score:.2f}</span>',
+        f'<span class="faint">score {current.score or 0:.2f}</span>',
     ]
     for passage in known["passages"]:
         own = [
