@@ -19,6 +19,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Literal, NamedTuple, cast, get_args
 
+from data.corpus import write_whole
 from data.errors import InputError
 
 Domain = Literal[
@@ -363,6 +364,29 @@ def add(path: Path, cells: Mapping[str, str], *, beside: Path | None = None) -> 
         file.flush()
         os.fsync(file.fileno())
     return _dataset(new.cells)
+
+
+def remove(path: Path, cells: Mapping[str, str]) -> bool:
+    """Take the row that `add` wrote for these cells out again; False if it is not there as it was.
+
+    Raises:
+        InputError: the table has faults.
+    """
+    if not path.is_file():
+        return False
+    rows, faults = _read(path, DATASET_COLUMNS)
+    if faults:
+        _refuse(path, faults)
+    added = {column: cells.get(column, "").strip() for column in DATASET_COLUMNS}
+    kept = [row.cells for row in rows if row.cells != added]
+    if len(kept) == len(rows):
+        return False
+    written = io.StringIO()
+    writer = csv.DictWriter(written, DATASET_COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(kept)
+    write_whole(path, lambda file: file.write(written.getvalue().encode()))
+    return True
 
 
 class _Row(NamedTuple):

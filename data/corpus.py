@@ -169,8 +169,8 @@ class Corpus:
 
         Views: works (newest fetch), eligible (works left in by the protocol), included (works left
         in by screening, a paper of several versions once), passages, uses and candidates (of the
-        latest run), annotated, results, decisions, hits, screened, sought, versions, checkpoints,
-        runs, and survey (one row: the directory's path).
+        latest run), annotated, results, decisions, sample (the gold papers drawn), hits, screened,
+        sought, versions, checkpoints, runs, and survey (one row: the directory's path).
         """
         import duckdb  # not needed to write, and 25 MB in each process that only writes
 
@@ -183,6 +183,7 @@ class Corpus:
             }
             tables["all_annotated"] = journal.table("annotated")
             tables["decisions"] = to_table(Decision, journal.decisions())
+            tables["sample"] = journal.sample()
         tables["survey"] = pa.table({"path": [str(self.path)]})
         for name, table in tables.items():
             db.register(name, table)

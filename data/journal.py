@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,10 +21,11 @@ import pyarrow as pa
 from data.errors import InputError
 from data.records import Decision
 
-_LAYOUT = 2
+_LAYOUT = 3
 _BUSY_MS = 30_000  # a writer waits this long for another writer before it gives up
 
 _DECISION_COLUMNS = [field.name for field in dataclasses.fields(Decision)]
+_DECISION_NAMES = ", ".join(f'"{name}"' for name in _DECISION_COLUMNS)
 _DECISION_DDL = ", ".join(
     f'"{name}" PRIMARY KEY' if name == "uid" else f'"{name}"' for name in _DECISION_COLUMNS
 )
@@ -65,8 +66,19 @@ CREATE TRIGGER IF NOT EXISTS decisions_stay BEFORE UPDATE ON decisions
     BEGIN SELECT RAISE(ABORT, 'decisions are append-only'); END;
 CREATE TRIGGER IF NOT EXISTS decisions_kept BEFORE DELETE ON decisions
     BEGIN SELECT RAISE(ABORT, 'decisions are append-only'); END;
-PRAGMA user_version = {_LAYOUT};
+CREATE TABLE IF NOT EXISTS frame (
+    work_id TEXT PRIMARY KEY, stratum TEXT NOT NULL, place INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS draws (n INTEGER NOT NULL, seed INTEGER NOT NULL, at TEXT NOT NULL);
 """
+
+_SAMPLE = pa.schema(
+    [
+        ("work_id", pa.string()),
+        ("stratum", pa.string()),
+        ("place", pa.int64()),
+        ("weight", pa.float64()),
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +132,18 @@ class Journal:
                 "cats knows; upgrade cats",
                 path=self.path,
             )
-        # Some journals of this layout were made before it had its last table.
-        if layout < _LAYOUT or not self._has("splits"):
+        if layout < _LAYOUT:
             self._db.executescript(_TABLES)
+            self._widen()
 
-    def _has(self, table: str) -> bool:
-        named = "SELECT 1 FROM sqlite_master WHERE name = ?"
-        return self._db.execute(named, (table,)).fetchone() is not None
+    def _widen(self) -> None:
+        """Give the decisions of an older journal the columns that came since; its rows stay."""
+        with self.transaction():
+            held = {row[1] for row in self._db.execute("PRAGMA table_info(decisions)")}
+            for name in _DECISION_COLUMNS:
+                if name not in held:
+                    self._db.execute(f'ALTER TABLE decisions ADD COLUMN "{name}"')
+            self._db.execute(f"PRAGMA user_version = {_LAYOUT}")
 
     def __enter__(self) -> Journal:
         return self
@@ -345,15 +362,85 @@ class Journal:
         marks = ", ".join("?" * len(_DECISION_COLUMNS))
         with self.transaction():
             self._db.executemany(
-                f"INSERT OR IGNORE INTO decisions VALUES ({marks})",
+                f"INSERT OR IGNORE INTO decisions ({_DECISION_NAMES}) VALUES ({marks})",
                 [_decision_row(decision) for decision in kept],
             )
         return [decision.uid for decision in kept]
 
+    def decision(self, uid: str) -> Decision | None:
+        """The decision of that uid, or None."""
+        named = f"SELECT {_DECISION_NAMES} FROM decisions WHERE uid = ?"
+        row = self._db.execute(named, (uid,)).fetchone()
+        return None if row is None else _decision(row)
+
+    def is_undone(self, uid: str) -> bool:
+        """Whether an undo takes that decision back."""
+        undoing = "SELECT 1 FROM decisions WHERE verdict = 'undo' AND undoes = ?"
+        return self._db.execute(undoing, (uid,)).fetchone() is not None
+
+    def last_standing(self, reviewer: str, *, but: Container[str | None] = ()) -> Decision | None:
+        """A reviewer's last decision that no undo takes back; None if there is none.
+
+        Args:
+            but: uids that are taken back by undos not stored yet.
+        """
+        rows = self._db.execute(
+            f"SELECT {_DECISION_NAMES} FROM decisions WHERE reviewer = ? AND verdict <> 'undo' "
+            "AND uid NOT IN (SELECT undoes FROM decisions WHERE verdict = 'undo' "
+            "AND undoes IS NOT NULL) ORDER BY at DESC, rowid DESC",
+            (reviewer,),
+        )
+        return next((made for made in map(_decision, rows) if made.uid not in but), None)
+
     def decisions(self) -> list[Decision]:
         """All decisions, oldest first."""
-        rows = self._db.execute("SELECT * FROM decisions ORDER BY at, rowid")
+        rows = self._db.execute(f"SELECT {_DECISION_NAMES} FROM decisions ORDER BY at, rowid")
         return [_decision(row) for row in rows]
+
+    def set_frame(
+        self, frame: Iterable[tuple[str, str, int]], *, n: int, seed: int, now: datetime
+    ) -> None:
+        """Store the frame that gold papers are drawn from, in place of any other, and draw n.
+
+        Args:
+            frame: (work id, stratum, place in the order of drawing, from 0).
+        """
+        with self.transaction():
+            self._db.execute("DELETE FROM frame")
+            self._db.executemany("INSERT INTO frame VALUES (?, ?, ?)", frame)
+            self._draw(n, seed, now)
+
+    def draw(self, n: int, *, now: datetime) -> None:
+        """Draw n papers from the frame that is stored: the first n, so those drawn before stay."""
+        with self.transaction():
+            (seed,) = self._db.execute("SELECT seed FROM draws ORDER BY rowid DESC").fetchone()
+            self._draw(n, seed, now)
+
+    def _draw(self, n: int, seed: int, now: datetime) -> None:
+        self._db.execute("INSERT INTO draws VALUES (?, ?, ?)", (n, seed, now.isoformat()))
+
+    def drawn(self) -> tuple[int, int] | None:
+        """(papers drawn, seed) of the sample as it is now; None before the first draw."""
+        row = self._db.execute("SELECT n, seed FROM draws ORDER BY rowid DESC LIMIT 1").fetchone()
+        return None if row is None else (row[0], row[1])
+
+    def sample(self) -> pa.Table:
+        """The papers drawn, by place: columns work_id, stratum, place, weight.
+
+        `weight` is the papers of the stratum by those drawn of it: one over the chance of being
+        drawn. No rows before the first draw.
+        """
+        n, _ = self.drawn() or (0, 0)
+        rows = self._db.execute(
+            "SELECT work_id, stratum, place, 1.0 * size / count(*) OVER (PARTITION BY stratum) "
+            "FROM frame JOIN (SELECT stratum, count(*) AS size FROM frame GROUP BY 1) "
+            "USING (stratum) WHERE place < ? ORDER BY place",
+            (n,),
+        ).fetchall()
+        columns = list(zip(*rows, strict=True)) or [()] * len(_SAMPLE)
+        return pa.table(
+            [pa.array(c, f.type) for c, f in zip(columns, _SAMPLE, strict=True)], _SAMPLE
+        )
 
     def table(self, name: str) -> pa.Table:
         """One of the journal's tables as Arrow: runs, checkpoints, hits, screened, ...
@@ -380,4 +467,5 @@ def _decision_row(decision: Decision) -> tuple[Any, ...]:
 def _decision(row: Sequence[Any]) -> Decision:
     fields = dict(zip(_DECISION_COLUMNS, row, strict=True))
     fields["at"] = datetime.fromisoformat(fields["at"])
+    fields["blind"] = None if fields["blind"] is None else bool(fields["blind"])
     return Decision(**fields)

@@ -40,12 +40,17 @@ Strategy = Literal[
     "generative",
 ]
 Tuning = Literal["frozen", "fine-tuned"]
-Verdict = Literal["accept", "reject", "edit", "add", "skip", "undo"]
-State = Literal["machine", "accepted", "rejected", "added"]
+Verdict = Literal["accept", "reject", "edit", "add", "done", "skip", "note", "undo"]
+Queue = Literal["gold", "uncertain", "disagree", "new-name", "recheck", "paper", "adjudicate"]
+State = Literal["machine", "accepted", "rejected", "added", "disputed"]
 Presence = Literal["named", "cited", "both"]
 
 SECTIONS: tuple[Section, ...] = get_args(Section)
 ROLES: tuple[Role, ...] = get_args(Role)
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+QUEUES: tuple[Queue, ...] = get_args(Queue)
+
+CODEBOOK = "1.1"  # version of annotate/codebook.md, kept with each decision
 
 _REQUIRED: Any = dataclasses.MISSING
 
@@ -146,7 +151,9 @@ class Decision:
     work_id: str = _column("id of the work")
     proposed_dataset: str | None = _column("dataset on the screen; none when added by hand", None)
     proposed_role: Role | None = _column("role on the screen; none when added by hand", None)
-    verdict: Verdict = _column("accept, reject, edit, add, skip or undo")
+    verdict: Verdict = _column(
+        "accept, reject, edit, add, done (the paper has no other use), skip, note or undo"
+    )
     dataset: str | None = _column("dataset that the person decided on", None)
     role: Role | None = _column("role that the person decided on", None)
     undoes: str | None = _column("uid of the decision that an undo takes back", None)
@@ -157,6 +164,15 @@ class Decision:
     score: float | None = _column("score of the proposal", None)
     shown_ms: int | None = _column("milliseconds on the screen", None)
     at: datetime = _column("when, UTC")
+    # A journal gains a new column at its end, so what is added here is added last.
+    queue: Queue | None = _column("what the item was shown for; none before queues had names", None)
+    blind: bool | None = _column("proposal and score were hidden", None)
+    stratum: str | None = _column("of a gold paper: where it was drawn from", None)
+    weight: float | None = _column("of a gold paper: papers it stands for when drawn", None)
+    section: Section | None = _column("of an added use: section of its passage", None)
+    order: int | None = _column("of an added use: position of the passage in its section", None)
+    start: int | None = _column("of an added use: first character of the words", None)
+    end: int | None = _column("of an added use: character after the words", None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +190,9 @@ class Claim:
     presence: Presence | None = _column(
         "named, cited or both; none where a model implies it or a person added it, uncited", None
     )
-    state: State = _column("machine, accepted, rejected or added")
+    state: State = _column(
+        "machine, accepted, rejected, added, or disputed: people differ and the annotator stands"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -127,7 +127,9 @@ def test_splits_cannot_be_changed(tmp_path: Path, sql: str) -> None:
 
 def test_a_journal_from_before_versions_gets_their_tables(tmp_path: Path) -> None:
     with Journal(tmp_path / "j.db") as journal:
-        journal._db.executescript("DROP TABLE splits; DROP TABLE versions;")
+        journal._db.executescript(
+            "DROP TABLE splits; DROP TABLE versions; PRAGMA user_version = 2;"
+        )
     with Journal(tmp_path / "j.db") as journal:
         assert journal.splits() == set()
         assert journal.table("versions").num_rows == 0
