@@ -50,8 +50,8 @@ if survey.is_reviewed():
     pages += [*at_the_panel, _page("agreement", "Agreement", "handshake")]
 page = st.navigation(pages)
 st.html(STYLE)
-st.caption(title)
-if page not in at_the_panel:  # there each key changes the survey, and the title says it all
+if page not in at_the_panel:  # there each key changes the survey, and the panel says its title
+    st.caption(title)
     if survey.is_sample(path):
         st.warning(f"{LABEL}: no figure here says anything about the literature.")
     _watch()

@@ -19,8 +19,9 @@ import pyarrow as pa
 
 from annotate.review import Item, Shown, progress, queue, record
 from dashboard.panel import wire
-from data.corpus import Corpus
+from data.corpus import PROTOCOL, Corpus
 from data.errors import CatsError
+from data.protocol import load
 from data.records import Decision, Use, from_table
 
 _AHEAD = 30  # items that the page holds before they are needed
@@ -56,6 +57,7 @@ class Desk:
         self.corpus, self.reviewer, self.name = corpus, reviewer, name
         # A browser keeps its outbox under this name, so it must be the same tomorrow.
         self._survey = hashlib.sha256(str(corpus.path.resolve()).encode()).hexdigest()[:16]
+        self._title_of_survey = load(corpus.path / PROTOCOL).title
         self._items: dict[str, Item] = {}  # by id, first one first
         self._known: dict[str, Item] = {}  # all that were ever listed
         self._papers: dict[str, Paper] = {}
@@ -95,6 +97,7 @@ class Desk:
         order = list(self._items)[:_AHEAD]
         return {
             "survey": self._survey,
+            "title": self._title_of_survey,
             "reviewer": self.reviewer,
             "answered": told.get("sent", 0),
             "saved": kept,

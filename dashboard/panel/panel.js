@@ -413,7 +413,7 @@ class Panel {
     const row = node("li", "", state ?? "");
     row.append(node("bdi", dataset), " ", node("span", role, `role ${role}`));
     if (state) row.append(" ", node("small", state));
-    if (id === item.id) {
+    if (id && id === item.id) {
       row.classList.add("this");
       row.setAttribute("aria-current", "true");
     }
@@ -421,7 +421,8 @@ class Panel {
   }
 
   addedUse(event) {
-    const row = this.use(event, "by you", {});
+    const { dataset, role } = event;
+    const row = this.use({ dataset, role }, "by you", {});
     if (event.verdict !== "add") return row;
     const remove = node("button", "remove", "remove");
     remove.type = "button";
@@ -456,6 +457,7 @@ class Panel {
     const undone = new Set(pending.map(({ undoes }) => undoes));
     const fresh = pending.filter((event) => counts(event) && !undone.has(event.uid));
     const done = this.data.done + fresh.length - taken.length;
+    this.at.survey.textContent = this.data.title;
     this.at.done.textContent = done.toLocaleString("en");
     this.at.total.textContent = this.data.total.toLocaleString("en");
     const bar = this.root.querySelector(".bar");
@@ -519,8 +521,9 @@ class Panel {
   buttons() {
     const groups = new Map();
     for (const [name, , label, group] of ACTIONS) {
-      const button = node("button", "", name);
+      const button = node("button", "");
       button.type = "button";
+      button.dataset.action = name;
       button.append(node("kbd", ""), node("span", label));
       button.addEventListener("click", () => this.act(name));
       if (!groups.has(group)) groups.set(group, node("div", "", `group ${group}`));
@@ -531,7 +534,7 @@ class Panel {
   }
 
   button(name) {
-    return this.at.keys.querySelector(`.${name}`);
+    return this.at.keys.querySelector(`[data-action=${name}]`);
   }
 
   label() {
@@ -580,8 +583,13 @@ class Panel {
     }, { signal });
     window.addEventListener("storage", (event) => this.elsewhere(event), { signal });
     document.addEventListener("selectionchange", () => this.armAdd(), { signal });
-    for (const close of this.root.querySelectorAll(".close")) {
-      close.addEventListener("click", () => close.closest("dialog").close(), { signal });
+    for (const dialog of this.root.querySelectorAll("dialog")) {
+      dialog.querySelector(".close")?.addEventListener("click", () => this.leave(dialog), { signal });
+      dialog.addEventListener("keydown", (event) => {
+        if (event.key !== "Escape" || event.isComposing) return;
+        event.preventDefault();
+        this.leave(dialog);
+      }, { signal });
     }
     this.listenNote(signal);
     this.listenPicker(signal);
@@ -592,6 +600,14 @@ class Panel {
     clearTimeout(this.timer);
     clearTimeout(this.tell);
     this.stop.abort();
+  }
+
+  /** Close a dialog, and have the next key meet the panel at once: a browser takes the focus out of
+   * a closed dialog only later. */
+  leave(dialog) {
+    dialog.close();
+    const focused = this.root.activeElement;
+    if (!focused || dialog.contains(focused)) this.section.focus({ preventScroll: true });
   }
 
   pressed(event) {
@@ -767,7 +783,7 @@ class Panel {
     const item = this.items.get(this.current);
     if (!entry || !item) return;
     if (!role) return this.radios()[0].focus();
-    this.at.picker.close();
+    this.leave(this.at.picker);
     if (this.picks === "add") return this.add(entry.id, role, this.words);
     const isSame = entry.id === item.dataset && role === item.role;
     this.decide(isSame ? "accept" : "edit", { dataset: entry.id, role });
@@ -881,19 +897,18 @@ function matches(catalogue, typed) {
   if (!wanted) return catalogue;
   const ranked = [];
   catalogue.forEach((entry, place) => {
-    let best = 3;
-    for (const name of entry.names) {
-      if (name === wanted) best = 0;
-      else if (best > 1 && name.startsWith(wanted)) best = 1;
-      else if (best > 2 && name.includes(wanted)) best = 2;
-    }
-    if (best < 3) ranked.push([best, entry.id.length * (best === 1), place, entry]);
+    let best = Infinity;
+    entry.names.forEach((name, at) => {
+      const how = name === wanted ? 0 : name.startsWith(wanted) ? 2 : name.includes(wanted) ? 4 : Infinity;
+      best = Math.min(best, how + (at > 0)); // the first name is the usual one
+    });
+    if (best < Infinity) ranked.push([best, best < 4 ? entry.id.length : 0, place, entry]);
   });
   ranked.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
   return ranked.map((row) => row[3]);
 }
 
-/** The codebook's Markdown: headings, lists, paragraphs, `code` and **bold**. */
+/** The codebook's Markdown: headings, lists, paragraphs, `code`, **bold** and *emphasis*. */
 function written(markdown) {
   const blocks = [];
   for (const line of markdown.split("\n")) {
@@ -914,9 +929,10 @@ function written(markdown) {
 }
 
 function inline(text) {
-  return text.split(/(`[^`]+`|\*\*[^*]+\*\*)/).map((part) => {
+  return text.split(/(`[^`]+`|\*\*[^*]+\*\*|\*[^*]+\*)/).map((part) => {
     if (part.startsWith("`")) return node("code", part.slice(1, -1));
     if (part.startsWith("**")) return node("b", part.slice(2, -2));
+    if (part.startsWith("*")) return node("em", part.slice(1, -1));
     return document.createTextNode(part);
   });
 }

@@ -16,8 +16,11 @@ from data.errors import CatsError
 
 # The panel fills the window; a reviewer should not have to scroll the page around it.
 _STYLE = """<style>
-.stMainBlockContainer { padding: 2.6rem clamp(0.8rem, 2vw, 2rem) 0.6rem; }
-.stMainBlockContainer > .stVerticalBlock { gap: 0.4rem; }
+.stMainBlockContainer { padding: 0.6rem clamp(0.8rem, 2vw, 2rem); }
+.stMainBlockContainer > .stVerticalBlock { gap: 0; }
+@media (max-width: 860px) { .stMainBlockContainer { padding-top: 3.4rem; } }
+.stAppHeader { background: transparent; pointer-events: none; }
+.stAppHeader button { pointer-events: auto; }
 .cats-unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; margin: 0;
   clip-path: inset(50%); }
 </style>"""

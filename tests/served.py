@@ -1,0 +1,99 @@
+"""The pages as `cats` serves them: a server to kill and start again, and a slow way to it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+class Server:
+    """`cats ARGUMENTS` on a survey, at one address however often it is started."""
+
+    def __init__(self, survey: Path, *arguments: str) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        place = ["--port", str(self.port), "-C", str(survey)]
+        self._command = [sys.executable, "-m", "cats", *arguments, *place]
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            self._command,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for _ in range(300):
+            try:
+                with urllib.request.urlopen(f"{self.url}/_stcore/health", timeout=1):
+                    return
+            except OSError:
+                time.sleep(0.1)
+        raise TimeoutError(f"no page at {self.url}")
+
+    def end(self, how: int = signal.SIGINT) -> None:
+        os.killpg(self._process.pid, how)
+        self._process.wait()
+
+    def kill(self) -> None:
+        self.end(signal.SIGKILL)
+
+
+@contextmanager
+def serving(survey: Path, *arguments: str) -> Iterator[Server]:
+    server = Server(survey, *arguments)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+@contextmanager
+def slowed(port: int, delay_s: float) -> Iterator[str]:
+    """An address of the server at `port` whose answers come `delay_s` late."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def carry(one: socket.socket, other: socket.socket, wait_s: float) -> None:
+        try:
+            while chunk := one.recv(65536):
+                time.sleep(wait_s)
+                other.sendall(chunk)
+        except OSError:
+            pass  # either end has gone
+        for end in (one, other):
+            end.close()
+
+    def accept() -> None:
+        while True:
+            try:
+                near, _ = listener.accept()
+            except OSError:
+                return  # the listener is closed
+            far = socket.create_connection(("127.0.0.1", port))
+            for one, other, wait_s in ((near, far, 0.0), (far, near, delay_s)):
+                threading.Thread(target=carry, args=(one, other, wait_s), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        listener.close()
