@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -13,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from queue import Queue
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
@@ -72,15 +74,23 @@ def slowed(port: int, delay_s: float) -> Iterator[str]:
     """An address of the server at `port` whose answers come `delay_s` late."""
     listener = socket.create_server(("127.0.0.1", 0))
 
-    def carry(one: socket.socket, other: socket.socket, wait_s: float) -> None:
-        try:
-            while chunk := one.recv(65536):
-                time.sleep(wait_s)
+    def read(one: socket.socket, late: Queue[tuple[float, bytes]]) -> None:
+        chunk = b"first"
+        while chunk:
+            try:
+                chunk = one.recv(65536)
+            except OSError:
+                chunk = b""  # the other end has gone
+            late.put((time.monotonic(), chunk))
+
+    def write(other: socket.socket, late: Queue[tuple[float, bytes]], wait_s: float) -> None:
+        while True:
+            came, chunk = late.get()
+            time.sleep(max(0.0, came + wait_s - time.monotonic()))
+            if not chunk:
+                return other.close()
+            with contextlib.suppress(OSError):  # it has gone; what follows is read and dropped
                 other.sendall(chunk)
-        except OSError:
-            pass  # either end has gone
-        for end in (one, other):
-            end.close()
 
     def accept() -> None:
         while True:
@@ -90,7 +100,9 @@ def slowed(port: int, delay_s: float) -> Iterator[str]:
                 return  # the listener is closed
             far = socket.create_connection(("127.0.0.1", port))
             for one, other, wait_s in ((near, far, 0.0), (far, near, delay_s)):
-                threading.Thread(target=carry, args=(one, other, wait_s), daemon=True).start()
+                late: Queue[tuple[float, bytes]] = Queue()
+                threading.Thread(target=read, args=(one, late), daemon=True).start()
+                threading.Thread(target=write, args=(other, late, wait_s), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
     try:

@@ -188,7 +188,7 @@ class Panel {
     this.theme();
     this.settle();
     const isWanting = this.wanted().length > 0 || !this.catalogue || !this.codebook;
-    if (data.error) this.later();
+    if (data.error) this.again();
     else if (this.outbox.events.size || isWanting) this.send();
   }
 
@@ -213,31 +213,31 @@ class Panel {
 
   send() {
     clearTimeout(this.timer);
+    if (this.answered >= this.sent) this.askedAt = performance.now();
     this.sent += 1;
-    this.sentAt = performance.now();
     this.setState("outbox", {
       sent: this.sent,
       events: this.outbox.inOrder(),
       held: [...this.items.keys()],
       lacks: [...(this.catalogue ? [] : ["catalogue"]), ...(this.codebook ? [] : ["codebook"])],
     });
-    this.timer = setTimeout(() => this.again(), RESEND_MS);
+    this.again();
   }
 
   /** Send unless an answer is on its way: what is made meanwhile goes with the next message. */
   flush() {
     if (this.answered >= this.sent) this.send();
-    else clearTimeout(this.tell), (this.tell = setTimeout(() => this.saving(), LATE_MS));
   }
 
+  /** Look after a while whether there was an answer, and send again if not. */
   again() {
-    if (this.outbox.events.size || this.answered < this.sent) this.send();
-    this.saving();
-  }
-
-  later() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.again(), RESEND_MS);
+    clearTimeout(this.late);
+    this.late = setTimeout(() => this.saving(), LATE_MS);
+    this.timer = setTimeout(() => {
+      if (this.outbox.events.size || this.answered < this.sent) this.send();
+      this.saving();
+    }, RESEND_MS);
   }
 
   // --- decisions -----------------------------------------------------------------------------
@@ -457,6 +457,7 @@ class Panel {
     const undone = new Set(pending.map(({ undoes }) => undoes));
     const fresh = pending.filter((event) => counts(event) && !undone.has(event.uid));
     const done = this.data.done + fresh.length - taken.length;
+    this.section.dataset.ahead = this.wanted().length === 0 ? "all" : "some";
     this.at.survey.textContent = this.data.title;
     this.at.done.textContent = done.toLocaleString("en");
     this.at.total.textContent = this.data.total.toLocaleString("en");
@@ -489,7 +490,7 @@ class Panel {
 
   saving() {
     const n = this.outbox.events.size;
-    const isLate = n > 0 && this.answered < this.sent && performance.now() - this.sentAt > LATE_MS;
+    const isLate = n > 0 && this.answered < this.sent && performance.now() - this.askedAt >= LATE_MS;
     const kept = this.outbox.isSafe ? "kept in this browser" : "NOT kept if this tab closes";
     this.at.saved.textContent = n === 0 ? "all saved" : isLate || this.data.error ? `${n} not saved yet, ${kept}` : "saving …";
     this.at.saved.classList.toggle("late", isLate || Boolean(this.data.error && n));
@@ -598,7 +599,7 @@ class Panel {
 
   close() {
     clearTimeout(this.timer);
-    clearTimeout(this.tell);
+    clearTimeout(this.late);
     this.stop.abort();
   }
 

@@ -73,6 +73,11 @@ def item(
     }
 
 
+def length(item: Mapping[str, Any]) -> int:
+    """Characters of an item's passages."""
+    return sum(len(text) for passage in item["passages"] for text, _, _ in passage["text"])
+
+
 def made(decision: Decision, title: str | None) -> dict[str, Any]:
     """A decision of the reviewer, as far as the page undoes and lists it."""
     return {
