@@ -424,6 +424,11 @@ class Journal:
         row = self._db.execute("SELECT n, seed FROM draws ORDER BY rowid DESC LIMIT 1").fetchone()
         return None if row is None else (row[0], row[1])
 
+    def frame(self) -> list[tuple[str, str, int]]:
+        """(work id, stratum, place) of all papers that gold ones are drawn from, by place."""
+        rows = self._db.execute("SELECT work_id, stratum, place FROM frame ORDER BY place")
+        return rows.fetchall()
+
     def sample(self) -> pa.Table:
         """The papers drawn, by place: columns work_id, stratum, place, weight.
 
