@@ -522,7 +522,7 @@ class Journal:
     def frame(self) -> list[tuple[str, str, int]]:
         """(work id, stratum, place) of all papers that gold ones are drawn from, by place."""
         rows = self._db.execute("SELECT work_id, stratum, place FROM frame ORDER BY place")
-        return rows.fetchall()
+        return [(work, stratum, place) for work, stratum, place in rows]
 
     def sample(self) -> pa.Table:
         """The papers drawn, by place: columns work_id, stratum, place, weight.
