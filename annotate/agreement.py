@@ -115,3 +115,20 @@ def kappa(table: Any) -> Any:
         seen = np.trace(shares, axis1=-2, axis2=-1)
         chance = (shares.sum(axis=-1) * shares.sum(axis=-2)).sum(axis=-1)
         return (seen - chance) / (1 - chance)
+
+
+def alpha(coincidences: Any) -> Any:
+    """Krippendorff's alpha for names of kinds; not a number where only one kind was said.
+
+    Args:
+        coincidences: how often two values were said of one unit, a unit of m values adding each
+            ordered pair of them 1 / (m - 1) times. *Shape:* (..., c, c) -> (...).
+
+    Source: Krippendorff (2011), Computing Krippendorff's Alpha-Reliability, section C
+    """
+    said = coincidences.sum(axis=-1)
+    n = said.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        seen = 1 - np.trace(coincidences, axis1=-2, axis2=-1) / n
+        chance = (n * n - (said * said).sum(axis=-1)) / (n * (n - 1))
+        return 1 - seen / chance

@@ -42,6 +42,7 @@ from data.catalogue import add, key, load, own_table, own_tables, remove
 from data.claims import votes
 from data.corpus import Corpus
 from data.errors import InputError
+from data.gold import READERS
 from data.journal import Journal
 from data.records import (
     CODEBOOK,
@@ -61,7 +62,6 @@ from data.unknown import survey_unknown_names
 
 Shown = Literal["gold", "uncertain", "disagree", "new-name", "recheck", "paper", "adjudicate"]
 OVERLAP = 0.1  # share of claims that two people look at
-GOLD_READERS = 2  # people who read each gold paper
 REPEATS = 0.05  # share of one's decisions that come again unannounced ...
 _REPEAT_AFTER = 30  # ... once so many others have been made
 _POOL = 50  # so many times the limit are looked at to put together what one paper has
@@ -350,7 +350,7 @@ def _rows(
     db: duckdb.DuckDBPyConnection, name: str, *, reviewer: str, limit: int, **values: Any
 ) -> list[dict[str, Any]]:
     _register_votes(db)
-    given = {"reviewer": reviewer, "readers": GOLD_READERS, "limit": limit, "pool": _POOL * limit}
+    given = {"reviewer": reviewer, "readers": READERS, "limit": limit, "pool": _POOL * limit}
     given |= {"work_id": None, "overlap": OVERLAP} | values
     sql = f"{_BASE}, {_SQL[name].lstrip()}"
     asked = {one: value for one, value in given.items() if f"${one}" in sql}
@@ -482,7 +482,7 @@ def progress(
     if name == "new-name":
         return Progress(done, len(_names(db, reviewer, _EVERY)))
     _register_votes(db)
-    values = {"reviewer": reviewer, "readers": GOLD_READERS, "overlap": overlap, "work_id": None}
+    values = {"reviewer": reviewer, "readers": READERS, "overlap": overlap, "work_id": None}
     waiting = "left_over" if name == "uncertain" else "waiting"
     head = _SQL[name].partition("\nSELECT ")[0].lstrip()
     if name == "recheck":

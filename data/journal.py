@@ -22,15 +22,28 @@ from data.errors import InputError
 from data.records import Decision
 
 _LAYOUT = 3
+TABLES = (
+    "runs",
+    "checkpoints",
+    "hits",
+    "screened",
+    "sought",
+    "annotated",
+    "versions",
+    "splits",
+    "decisions",
+    "frame",
+    "draws",
+)
 _BUSY_MS = 30_000  # a writer waits this long for another writer before it gives up
 
-_DECISION_COLUMNS = [field.name for field in dataclasses.fields(Decision)]
-_DECISION_NAMES = ", ".join(f'"{name}"' for name in _DECISION_COLUMNS)
+DECISION_COLUMNS = [field.name for field in dataclasses.fields(Decision)]
+_DECISION_NAMES = ", ".join(f'"{name}"' for name in DECISION_COLUMNS)
 _DECISION_DDL = ", ".join(
-    f'"{name}" PRIMARY KEY' if name == "uid" else f'"{name}"' for name in _DECISION_COLUMNS
+    f'"{name}" PRIMARY KEY' if name == "uid" else f'"{name}"' for name in DECISION_COLUMNS
 )
 
-_TABLES = f"""
+_MAKE = f"""
 CREATE TABLE IF NOT EXISTS runs (
     id TEXT PRIMARY KEY, kind TEXT NOT NULL, started_at TEXT NOT NULL, ended_at TEXT,
     settings TEXT NOT NULL);
@@ -81,6 +94,85 @@ _SAMPLE = pa.schema(
 )
 
 
+@contextmanager
+def _told(path: Path | None) -> Iterator[None]:
+    """Faults of the file, not of a statement, become errors that say what to do."""
+    try:
+        yield
+    except sqlite3.DatabaseError as e:
+        code = getattr(e, "sqlite_errorcode", 0) & 0xFF
+        if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            what = (
+                f"the journal is damaged ({e}); end all other cats commands, then `cats status "
+                "--recover` makes it anew from all that can be read and keeps this file under "
+                "another name"
+            )
+        elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            what = (
+                f"another program has held the journal for {_BUSY_MS / 1000:g} s ({e}); nothing is "
+                "lost: end it or wait for it, then run the same command again"
+            )
+        elif code in (
+            sqlite3.SQLITE_FULL,
+            sqlite3.SQLITE_IOERR,
+            sqlite3.SQLITE_READONLY,
+            sqlite3.SQLITE_CANTOPEN,
+        ):
+            what = f"the journal cannot be used ({e}); check the disk and the rights of its folder"
+        else:
+            raise
+        raise InputError(what, path=path) from e
+
+
+class _Cursor(sqlite3.Cursor):
+    @property
+    def _path(self) -> Path | None:
+        return getattr(self.connection, "path", None)
+
+    def execute(self, *arguments: Any) -> _Cursor:
+        with _told(self._path):
+            super().execute(*arguments)
+        return self
+
+    def executemany(self, *arguments: Any) -> _Cursor:
+        with _told(self._path):
+            super().executemany(*arguments)
+        return self
+
+    def executescript(self, *arguments: Any) -> _Cursor:
+        with _told(self._path):
+            super().executescript(*arguments)
+        return self
+
+    def fetchone(self) -> Any:
+        with _told(self._path):
+            return super().fetchone()
+
+    def fetchall(self) -> list[Any]:
+        with _told(self._path):
+            return super().fetchall()
+
+    def __next__(self) -> Any:
+        with _told(self._path):
+            return super().__next__()
+
+
+class _Connection(sqlite3.Connection):
+    path: Path | None = None
+
+    def cursor(self, *_: Any) -> Any:
+        return super().cursor(_Cursor)
+
+    def execute(self, *arguments: Any) -> Any:
+        return self.cursor().execute(*arguments)
+
+    def executemany(self, *arguments: Any) -> Any:
+        return self.cursor().executemany(*arguments)
+
+    def executescript(self, *arguments: Any) -> Any:
+        return self.cursor().executescript(*arguments)
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """How far a slice of a query of a mining run has come; `cursor` is None when it is done.
@@ -103,24 +195,27 @@ class Journal:
     """The journal at `path`, made if absent; close it, or use it as a context.
 
     Raises:
-        InputError: the file is not a journal, or of a later layout than this program knows.
+        InputError: the file is damaged, held by another program, or of a later layout than this
+            program knows; so do all methods where the file fails them later.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         # Streamlit runs each script pass on another thread; SQLite itself serialises the calls.
-        self._db = sqlite3.connect(
-            path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
-        )
+        with _told(path):
+            self._db = sqlite3.connect(
+                path,
+                timeout=_BUSY_MS / 1000,
+                isolation_level=None,
+                check_same_thread=False,
+                factory=_Connection,
+            )
+        self._db.path = path
         try:
             self._prepare()
-        except sqlite3.DatabaseError as e:
+        except BaseException:
             self._db.close()
-            raise InputError(
-                f"not a readable journal ({e}); restore it from a copy, or move it away to start "
-                "a new one (checkpoints and decisions in it are then not used)",
-                path=path,
-            ) from e
+            raise
 
     def _prepare(self) -> None:
         self._db.execute("PRAGMA journal_mode = WAL")
@@ -133,14 +228,14 @@ class Journal:
                 path=self.path,
             )
         if layout < _LAYOUT:
-            self._db.executescript(_TABLES)
+            self._db.executescript(_MAKE)
             self._widen()
 
     def _widen(self) -> None:
         """Give the decisions of an older journal the columns that came since; its rows stay."""
         with self.transaction():
             held = {row[1] for row in self._db.execute("PRAGMA table_info(decisions)")}
-            for name in _DECISION_COLUMNS:
+            for name in DECISION_COLUMNS:
                 if name not in held:
                     self._db.execute(f'ALTER TABLE decisions ADD COLUMN "{name}"')
             self._db.execute(f"PRAGMA user_version = {_LAYOUT}")
@@ -359,7 +454,7 @@ class Journal:
         Returns: the uids that are safe now, in the given order.
         """
         kept = list(decisions)
-        marks = ", ".join("?" * len(_DECISION_COLUMNS))
+        marks = ", ".join("?" * len(DECISION_COLUMNS))
         with self.transaction():
             self._db.executemany(
                 f"INSERT OR IGNORE INTO decisions ({_DECISION_NAMES}) VALUES ({marks})",
@@ -436,6 +531,11 @@ class Journal:
         row = self._db.execute("SELECT n, seed FROM draws ORDER BY rowid DESC LIMIT 1").fetchone()
         return None if row is None else (row[0], row[1])
 
+    def frame(self) -> list[tuple[str, str, int]]:
+        """(work id, stratum, place) of all papers that gold ones are drawn from, by place."""
+        rows = self._db.execute("SELECT work_id, stratum, place FROM frame ORDER BY place")
+        return [(work, stratum, place) for work, stratum, place in rows]
+
     def sample(self) -> pa.Table:
         """The papers drawn, by place: columns work_id, stratum, place, weight.
 
@@ -454,6 +554,28 @@ class Journal:
             [pa.array(c, f.type) for c, f in zip(columns, _SAMPLE, strict=True)], _SAMPLE
         )
 
+    def restore(self, table: str, columns: Sequence[str], rows: Iterable[tuple[Any, ...]]) -> int:
+        """Add rows that were saved from another journal; those that are there already stay.
+
+        Args:
+            columns: of the rows; such as the table lacks are left out.
+
+        Returns: how many rows are new.
+        """
+        own = {row[1] for row in self._db.execute(f"PRAGMA table_info({table})")}
+        kept = [place for place, name in enumerate(columns) if name in own]
+        if not kept:
+            return 0
+        names = ", ".join(f'"{columns[place]}"' for place in kept)
+        marks = ", ".join("?" * len(kept))
+        before = self._db.total_changes
+        with self.transaction():
+            self._db.executemany(
+                f"INSERT OR IGNORE INTO {table} ({names}) VALUES ({marks})",
+                (tuple(row[place] for place in kept) for row in rows),
+            )
+        return self._db.total_changes - before
+
     def table(self, name: str) -> pa.Table:
         """One of the journal's tables as Arrow: runs, checkpoints, hits, screened, ...
 
@@ -471,13 +593,13 @@ class Journal:
 
 
 def _decision_row(decision: Decision) -> tuple[Any, ...]:
-    row = {name: getattr(decision, name) for name in _DECISION_COLUMNS}
+    row = {name: getattr(decision, name) for name in DECISION_COLUMNS}
     row["at"] = decision.at.isoformat()
     return tuple(row.values())
 
 
 def _decision(row: Sequence[Any]) -> Decision:
-    fields = dict(zip(_DECISION_COLUMNS, row, strict=True))
+    fields = dict(zip(DECISION_COLUMNS, row, strict=True))
     fields["at"] = datetime.fromisoformat(fields["at"])
     fields["blind"] = None if fields["blind"] is None else bool(fields["blind"])
     return Decision(**fields)
