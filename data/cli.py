@@ -1,4 +1,4 @@
-"""`cats init | status | trends | export | catalogue`, and the options that all rooms share."""
+"""`cats init | status | doctor | trends | export | catalogue`, and options of all rooms."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ app.add_typer(catalogue, name="catalogue")
 CorpusDir = Annotated[
     Path, typer.Option("--corpus", "-C", help="Directory of the survey.", show_default="here")
 ]
+# Without -C: the survey here if there is one.
+MaybeCorpusDir = Annotated[
+    Path | None,
+    typer.Option("--corpus", "-C", help="Directory of the survey.", show_default="here, if any"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 HERE = Path()
@@ -47,10 +52,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     """Print rows to stdout, as wide as they need where stdout is not a terminal."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(*columns, title=title or None)
+    # Text, since rich takes words in square brackets of a str for its own marks.
+    table = Table(title=Text(title) if title else None)
+    for column in columns:
+        table.add_column(Text(column))
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(table)
 
@@ -91,6 +100,31 @@ def status(
             _print_coverage(db, as_json=as_json)
             return
         _print_counts(survey_counts(db), as_json=as_json)
+
+
+@app.command()
+def doctor(corpus: MaybeCorpusDir = None, as_json: AsJson = False) -> None:
+    """Look over the installation and the survey: what is whole, missing or broken, and what to do.
+
+    Exit code 3 where something is broken. Nothing is changed; no server is asked.
+    """
+    import dataclasses
+    import os
+
+    from data.corpus import PROTOCOL, Corpus
+    from data.doctor import examine
+
+    here = HERE if corpus is None and (HERE / PROTOCOL).is_file() else None
+    survey = here if corpus is None else Corpus(corpus).path
+    checks = examine(os.environ, survey)
+    if as_json:
+        print_json([dataclasses.asdict(check) for check in checks])
+    else:
+        rows = [[c.what, c.state, c.found, c.advice] for c in checks]
+        print_table(["what", "state", "found", "to do"], rows)
+    broken = [check.what for check in checks if check.state == "bad"]
+    if broken:
+        raise InputError(f"broken: {', '.join(broken)}; the last column says what to do")
 
 
 def _print_coverage(db: duckdb.DuckDBPyConnection, *, as_json: bool) -> None:
@@ -258,13 +292,6 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, as_csv: bool
         csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *plain])
     elif rows:
         print_table(columns, plain)
-
-
-# Without -C: the survey here if there is one, else the packaged tables alone.
-MaybeCorpusDir = Annotated[
-    Path | None,
-    typer.Option("--corpus", "-C", help="Directory of the survey.", show_default="here, if any"),
-]
 
 
 def _own_tables(corpus: Path | None) -> tuple[Path, ...]:

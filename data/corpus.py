@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     import duckdb
 
 PROTOCOL = "protocol.toml"
-_FOLDERS: Mapping[type[Record], str] = {
+FOLDERS: Mapping[type[Record], str] = {
     Work: "works",
     Passage: "passages",
     Use: "uses",
@@ -157,7 +157,7 @@ class Corpus:
         Args:
             name: the part's name without ending; unique to a run and a page or batch.
         """
-        folder = self.path / _FOLDERS[kind]
+        folder = self.path / FOLDERS[kind]
         folder.mkdir(exist_ok=True)
         part = folder / f"{name}.parquet"
         table = to_table(kind, records)
@@ -187,7 +187,7 @@ class Corpus:
         tables["survey"] = pa.table({"path": [str(self.path)]})
         for name, table in tables.items():
             db.register(name, table)
-        for kind, folder in _FOLDERS.items():
+        for kind, folder in FOLDERS.items():
             self._parts(db, kind, f"all_{folder}")
         for view in (_WORKS, _ANNOTATED, _USES, _CANDIDATES, _PASSAGES, _ELIGIBLE, _INCLUDED):
             db.execute(view)
@@ -197,7 +197,7 @@ class Corpus:
     def _parts(self, db: duckdb.DuckDBPyConnection, kind: type[Record], view: str) -> None:
         """A view over all parts of a kind, with the part's name in `filename`."""
         empty = schema(kind).empty_table().append_column("filename", pa.array([], pa.string()))
-        parts = sorted((self.path / _FOLDERS[kind]).glob("[!.]*.parquet"))
+        parts = sorted((self.path / FOLDERS[kind]).glob("[!.]*.parquet"))
         if not parts:
             db.register(view, empty)
             return
@@ -244,7 +244,7 @@ class Corpus:
         self, db: duckdb.DuckDBPyConnection, works: list[Work]
     ) -> Iterator[tuple[str, list[Passage]]]:
         texts: dict[str, list[Passage]] = {}
-        if any((self.path / _FOLDERS[Passage]).glob("[!.]*.parquet")):
+        if any((self.path / FOLDERS[Passage]).glob("[!.]*.parquet")):
             span = works[0].id, works[-1].id
             found = _between(db, "SELECT * FROM passages", "work_id", *span)
             for passage in from_table(Passage, found):
