@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
+from annotate.reviewers import survey_reviewers
 from data.catalogue import own_table
 from data.citations import looked_up_path
 from data.corpus import PROTOCOL, Corpus
@@ -36,7 +37,7 @@ def directory() -> Path:
 
 
 def is_reviewed() -> bool:
-    """Whether the pages on which people decide are open, as `cats dashboard --review` opens them."""
+    """Whether the pages on which people decide are open: `cats dashboard --review` does it."""
     return os.environ.get(REVIEW, "") == "1"
 
 
@@ -82,6 +83,13 @@ def shares(path: Path, at: str, *, by: str, role: str, among: str) -> tuple[pd.D
     """`data.trends.survey_shares`."""
     with Corpus(path).connect() as db:
         return survey_shares(db, by=by, role=role, among=among)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def reviewers(path: Path, at: str) -> dict[str, Any]:
+    """`annotate.reviewers.survey_reviewers`, as plain lists and numbers."""
+    with Corpus(path).connect() as db:
+        return survey_reviewers(db).as_json()
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

@@ -8,7 +8,6 @@ appended since. How items look on the wire is in `wire.py`.
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,9 +17,10 @@ import duckdb
 import pyarrow as pa
 
 from annotate.review import Item, Shown, progress, queue, record
+from annotate.sampling import still_needed
 from dashboard.panel import wire
 from data.corpus import PROTOCOL, Corpus
-from data.errors import CatsError
+from data.errors import CatsError, InputError
 from data.protocol import load
 from data.records import Decision, Use, from_table
 
@@ -32,6 +32,7 @@ _FIRST, _MORE = 12, 40  # items in the first answer, and in those that follow wh
 _LARGEST = 400_000  # characters of passages in one answer, if that is more than one item
 _PAST = 20  # own decisions that the page can undo without asking
 _LONGEST_LOOK_MS = 120_000  # who looked longer at an item was away
+_WIDTH = 10  # points: of the interval that the stop rule asks for
 _DECIDES = ("accept", "reject", "edit", "done")
 _LEAVES = (*_DECIDES, "skip")
 
@@ -52,13 +53,14 @@ class Desk:
         corpus: the survey.
         reviewer: whose decisions these are.
         name: the queue; see `annotate.review.queue`.
+        trend: the dataset whose share as source the stop rule of `gold` looks at; none if "".
 
     Raises:
-        CatsError, sqlite3.Error: the survey cannot be read.
+        CatsError, OSError: the survey cannot be read.
     """
 
-    def __init__(self, corpus: Corpus, reviewer: str, name: Shown) -> None:
-        self.corpus, self.reviewer, self.name = corpus, reviewer, name
+    def __init__(self, corpus: Corpus, reviewer: str, name: Shown, *, trend: str = "") -> None:
+        self.corpus, self.reviewer, self.name, self.trend = corpus, reviewer, name, trend
         # A browser keeps its outbox under this name, so it must be the same tomorrow.
         self._survey = hashlib.sha256(str(corpus.path.resolve()).encode()).hexdigest()[:16]
         self._title_of_survey = load(corpus.path / PROTOCOL).title
@@ -72,6 +74,7 @@ class Desk:
         with corpus.connect() as db:
             at_start = progress(db, name=name, reviewer=reviewer)
         self._done, self._total = at_start.done, at_start.total
+        self._stop = self._still_needed()
         self._fill()
 
     def serve(self, message: object, *, now: datetime) -> dict[str, Any]:
@@ -95,8 +98,8 @@ class Desk:
                 done = record(self.corpus, presses, reviewer=self.reviewer, now=now)
                 kept, refused = done.kept, done.refused
             self._follow_journal()
-        except (CatsError, sqlite3.Error, OSError) as e:
-            error = unsaved(e)
+        except (CatsError, OSError) as e:
+            error = _unsaved(e)
         held, lacks = set(map(str, _listed(told, "held"))), _listed(told, "lacks")
         order = list(self._items)[:_AHEAD]
         return {
@@ -113,6 +116,7 @@ class Desk:
             "done": self._done,
             "total": self._total,
             "today": self._today(now),
+            "stop": self._stop,
             "catalogue": wire.catalogue(self.corpus.path) if "catalogue" in lacks else None,
             "codebook": wire.codebook() if "codebook" in lacks else None,
         }
@@ -152,8 +156,22 @@ class Desk:
             elif made.verdict in _LEAVES:
                 self._items.pop(wire.id_of(made), None)
                 self._done += made.verdict in _DECIDES
+        if any(made.verdict in ("done", "undo") for made in own):
+            self._stop = self._still_needed()
         if own and self._is_more and len(self._items) < _AHEAD:
             self._fill()
+
+    def _still_needed(self) -> str:
+        """In queue `gold`: how far the survey's most used source is from a narrow interval."""
+        if self.name != "gold" or not self.trend:
+            return ""
+        try:
+            left = still_needed(self.corpus, dataset=self.trend, width=_WIDTH)
+        except InputError as e:
+            return str(e)  # nothing is drawn yet, and how to draw
+        return (
+            f"{left.n_papers} papers until {self.trend} as source is known within {_WIDTH} points"
+        )
 
     def _take_back(self, undo: Decision) -> None:
         self._undone.add(undo.undoes)
@@ -228,11 +246,9 @@ def _listed(told: Mapping[str, Any], name: str) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def unsaved(error: Exception) -> str:
+def _unsaved(error: Exception) -> str:
     """What to tell a reviewer whose decisions could not be stored."""
-    if isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
-        error = CatsError("the journal is locked by another program")
     return (
-        f"Nothing can be saved: {error}. Your decisions wait in this browser and are sent again "
-        "every few seconds; leave the page open."
+        f"Nothing can be saved now: {error}. Your decisions wait in this browser and are sent "
+        "again every few seconds; leave the page open."
     )

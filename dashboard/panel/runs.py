@@ -39,15 +39,12 @@ def runs(
     edges = {0, len(text), *evidence}
     edges.update(edge for span in spans for edge in (span["start"], span["end"]))
     edges.update(edge for cue in cues for edge in cue)
-    inside = sorted(edge for edge in edges if 0 <= edge <= len(text))
-    return [
-        (
-            text[a:b],
-            _classes([s for s in spans if _holds((s["start"], s["end"]), a, b)], cues, evidence, a, b),
-            "; ".join(_says(s) for s in spans if _holds((s["start"], s["end"]), a, b)),
-        )
-        for a, b in pairwise(inside)
-    ]
+    found: list[Run] = []
+    for a, b in pairwise(sorted(edge for edge in edges if 0 <= edge <= len(text))):
+        named = [span for span in spans if _holds((span["start"], span["end"]), a, b)]
+        classes = _classes(named, cues, evidence, a, b)
+        found.append((text[a:b], classes, "; ".join(_says(span) for span in named)))
+    return found
 
 
 def _holds(span: tuple[int, int], a: int, b: int) -> bool:

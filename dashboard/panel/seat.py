@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 import streamlit as st
@@ -26,11 +25,11 @@ _STYLE = """<style>
 </style>"""
 
 
-def work_through(path: Path, name: Shown, *, heading: str) -> None:
-    """The page on which a reviewer works through a queue of the survey in `path`."""
+def work_through(path: Path, name: Shown, *, heading: str, trend: str = "") -> None:
+    """The page on which a reviewer works through a queue of the survey in `path`; see `Desk`."""
     st.html(f'{_STYLE}<h1 class="cats-unseen">{heading}</h1>')
     if reviewer() is not None:
-        _panel(path, name)
+        _panel(path, name, trend)
 
 
 def reviewer() -> str | None:
@@ -67,7 +66,7 @@ def _named() -> str | None:
 
 
 @st.fragment
-def _panel(path: Path, name: Shown) -> None:
+def _panel(path: Path, name: Shown, trend: str) -> None:
     """The panel alone runs again when it sends something; who sends is asked each time."""
     person = identity.this_reviewer()
     typed = identity.clean(st.session_state.get("reviewer")) if person.can_name else ""
@@ -76,10 +75,11 @@ def _panel(path: Path, name: Shown) -> None:
         st.error("You are signed out; sign in again. What is not saved waits in this browser.")
         return
     desk = st.session_state.get("desk")
-    if not isinstance(desk, Desk) or (desk.reviewer, desk.name) != (who, name):
+    asked = (who, name, trend)
+    if not isinstance(desk, Desk) or (desk.reviewer, desk.name, desk.trend) != asked:
         try:
-            desk = Desk(Corpus(path), who, name)
-        except (CatsError, sqlite3.Error, OSError) as e:
+            desk = Desk(Corpus(path), who, name, trend=trend)
+        except (CatsError, OSError) as e:
             st.error(f"The survey cannot be read: {e}")
             return
         st.session_state["desk"] = desk

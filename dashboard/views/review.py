@@ -22,4 +22,9 @@ _QUEUES = {
 queue = st.sidebar.selectbox(
     "Queue", list(_QUEUES), format_func=_QUEUES.__getitem__, key="queue", bind="query-params"
 )
-work_through(survey.directory(), cast(Shown, queue), heading="Review")
+path = survey.directory()
+trend = ""
+if queue == "gold":  # a person needs to stop some time; for which trend is a matter of choice
+    names, _, _ = survey.choices(path, survey.stamp(path))
+    trend = st.sidebar.selectbox("Enough for the share of", names, key="trend") or ""
+work_through(path, cast(Shown, queue), heading="Review", trend=trend)

@@ -125,9 +125,7 @@ def test_sixty_keys_in_two_seconds_are_sixty_decisions_on_what_was_shown(
     assert told(made_by(corpus, "fast")) == seen
 
 
-def test_a_slow_server_changes_nothing_of_it(
-    corpus: Corpus, server: Server, context: Any
-) -> None:
+def test_a_slow_server_changes_nothing_of_it(corpus: Corpus, server: Server, context: Any) -> None:
     with slowed(server.port, 0.2) as url:
         page = opened(context, url, "slow")
         seen = raced(page, "ax" * 30)
@@ -190,9 +188,7 @@ def test_two_tabs_of_one_reviewer_share_the_queue(
     assert len(decided) == len(set(decided)) == 4
 
 
-def test_two_reviewers_at_once_keep_their_own(
-    corpus: Corpus, server: Server, browser: Any
-) -> None:
+def test_two_reviewers_at_once_keep_their_own(corpus: Corpus, server: Server, browser: Any) -> None:
     contexts = [browser.new_context() for _ in range(2)]
     pages = [
         opened(context, server.url, name)
@@ -307,9 +303,7 @@ def test_a_held_key_decides_once(corpus: Corpus, server: Server, context: Any) -
     assert [d.verdict for d in made_by(corpus, "holder")] == ["accept", "reject"]
 
 
-def test_keys_can_be_changed_and_stay_changed(
-    corpus: Corpus, server: Server, context: Any
-) -> None:
+def test_keys_can_be_changed_and_stay_changed(corpus: Corpus, server: Server, context: Any) -> None:
     page = opened(context, server.url, "remapper")
     page.keyboard.press("?")
     page.get_by_role("button", name="change the key of Accept").click()
@@ -360,9 +354,7 @@ def test_a_locked_journal_is_told_and_nothing_is_lost(
 
 
 @pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
-def test_axe_finds_nothing_serious(
-    server: Server, browser: Any, scheme: str, width: int
-) -> None:
+def test_axe_finds_nothing_serious(server: Server, browser: Any, scheme: str, width: int) -> None:
     axe_core = pytest.importorskip("axe_playwright_python.sync_playwright")
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 800})
     page = opened(context, server.url, "axe")
@@ -391,7 +383,9 @@ def test_the_next_item_is_announced_and_focus_stays(server: Server, context: Any
     button.focus()
     page.keyboard.press("Enter")
     spoken = page.locator("[aria-live=polite]")
-    playwright.expect(spoken).to_contain_text(re.compile(r"Does this paper use \w+ as \w+\? .*Paper"))
+    playwright.expect(spoken).to_contain_text(
+        re.compile(r"Does this paper use \w+ as \w+\? .*Paper")
+    )
     playwright.expect(button).to_be_focused()
     rested(page)
 
