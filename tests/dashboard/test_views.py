@@ -8,6 +8,7 @@ from builders import decision, survey, use, work
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from dashboard import identity
 from dashboard import survey as survey_module
 from data.corpus import Corpus
 from data.records import Work
@@ -44,6 +45,8 @@ def page(
 ) -> AppTest:
     monkeypatch.setenv("CATS_CORPUS", str(path))
     monkeypatch.setenv("CATS_REVIEWER", name)
+    # There is no connection behind an AppTest; those are in tests/browser.
+    monkeypatch.setattr(identity, "this_request", lambda: identity.Request(None, {}, {}))
     app = AppTest.from_file(str(_FOLDER / "views" / f"{view}.py"), default_timeout=30)
     for key, value in query.items():
         app.query_params[key] = value
@@ -203,10 +206,8 @@ def test_agreement_shows_its_figures_with_intervals(
             [
                 decision("a", "accept", dataset="ImageNet", role="source"),
                 decision("b", "accept", dataset="ImageNet", role="source", reviewer="bob"),
-                decision("c", "reject", proposed_dataset="BraTS", proposed_role="target"),
-                decision(
-                    "d", "reject", proposed_dataset="BraTS", proposed_role="target", reviewer="bob"
-                ),
+                decision("c", "reject", **brats),
+                decision("d", "reject", **brats, reviewer="bob"),
             ]
         )
     app = page(tmp_path, "agreement", monkeypatch)
