@@ -9,6 +9,7 @@ const RESEND_MS = 3000; // without an answer the outbox is sent again
 const LATE_MS = 1500; // from then on the reviewer is told that saving takes long
 const ROLES = ["source", "target", "mention"];
 const CHOICES = 12; // of the type-ahead
+const UNNAMED = "not named in the text"; // as wire.py calls what stands for unnamed data
 
 // name, key, label, group. "c" and "r" are Streamlit's own.
 const ACTIONS = [
@@ -409,9 +410,10 @@ class Panel {
     this.at.uses.closest("section").hidden = rows.length === 0;
   }
 
-  use({ id, dataset, role }, state, item) {
+  use({ id, dataset, role, via }, state, item) {
     const row = node("li", "", state ?? "");
     row.append(node("bdi", dataset), " ", node("span", role, `role ${role}`));
+    if (via) row.append(" ", node("small", `by ${via}`));
     if (state) row.append(" ", node("small", state));
     if (id && id === item.id) {
       row.classList.add("this");
@@ -506,7 +508,8 @@ class Panel {
 
   spokenOf(item) {
     const about = [item.ask[0], item.dataset, item.ask[1], item.role].filter(Boolean).join(" ");
-    return `${about}? ${item.how ?? ""}. ${plain(item.title)}. ${item.evidence ?? ""}`;
+    const said = [`${about}?`, item.how && `${item.how}.`, `${plain(item.title)}.`, item.evidence];
+    return said.filter(Boolean).join(" ");
   }
 
   theme() {
@@ -748,7 +751,8 @@ class Panel {
 
   search() {
     const typed = this.at.picker.querySelector("input").value.trim();
-    this.found = matches(this.catalogue ?? [], typed).slice(0, CHOICES);
+    const known = this.catalogue ?? [];
+    this.found = (typed ? matches(known, typed) : this.likely(known)).slice(0, CHOICES);
     const isListed = this.found.some(({ id }) => folded(id) === folded(typed));
     if (typed && !isListed) this.found.push({ id: typed, about: "as written, not in the catalogue" });
     const list = this.at.picker.querySelector("ul");
@@ -762,6 +766,15 @@ class Panel {
       }),
     );
     this.choose(0);
+  }
+
+  /** Before anything is typed: what stands for unnamed data, then what the paper uses elsewhere. */
+  likely(known) {
+    const item = this.items.get(this.current);
+    const here = new Set(item.uses.map(({ dataset }) => dataset));
+    const isHere = ({ id }) => here.has(id) && id !== item.dataset;
+    const isUnnamed = ({ id, about }) => about === UNNAMED && id !== item.dataset;
+    return [...known.filter(isUnnamed), ...known.filter((entry) => isHere(entry) && !isUnnamed(entry))];
   }
 
   move(step) {
@@ -895,7 +908,7 @@ function indexed(catalogue) {
 /** The datasets whose names hold what was typed: whole names first, then beginnings, then the rest. */
 function matches(catalogue, typed) {
   const wanted = folded(typed);
-  if (!wanted) return catalogue;
+  if (!wanted) return [];
   const ranked = [];
   catalogue.forEach((entry, place) => {
     let best = Infinity;

@@ -20,6 +20,7 @@ _STYLE = """<style>
 @media (max-width: 860px) { .stMainBlockContainer { padding-top: 3.4rem; } }
 .stAppHeader { background: transparent; pointer-events: none; }
 .stAppHeader button { pointer-events: auto; }
+[data-testid="stStatusWidget"] { display: none; } /* the panel says itself what is saved */
 .cats-unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; margin: 0;
   clip-path: inset(50%); }
 </style>"""

@@ -96,6 +96,8 @@ def _ask(item: Item) -> tuple[str, str]:
     """The words before and after the dataset's name."""
     if item.name:
         return "Is", "the name of a dataset, used here as"
+    if item.dataset in PSEUDO_IDS:
+        return "Does this paper take ready-made weights, trained on", "data, as"
     if item.dataset is not None:
         return "Does this paper use", "as" if item.role else "?"
     if item.blind:
@@ -158,7 +160,9 @@ def _uses(item: Item, shown: Iterable[Use]) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for use in shown:
         claim_id = f"{use.work_id}|{use.dataset}|{use.role}"
-        rows.setdefault(claim_id, {"id": claim_id, "dataset": use.dataset, "role": use.role})
+        via = use.model if use.implied and use.model else ""
+        shown_row = {"id": claim_id, "dataset": use.dataset, "role": use.role, "via": via}
+        rows.setdefault(claim_id, shown_row)
     return list(rows.values())
 
 
