@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from annotate.calibration import Calibration
     from annotate.evaluate import Evaluation, Score
     from annotate.report import Report
+    from annotate.review import Shown
     from data.engines import Engine
 
 app = typer.Typer()
@@ -37,10 +39,24 @@ def annotate(
     scheduler: Annotated[
         str | None, typer.Option(help="A running Dask scheduler, such as tcp://10.0.0.1:8786.")
     ] = None,
+    learn: Annotated[
+        bool,
+        typer.Option("--learn", help="Instead: fit scores and roles to decisions, gold left out."),
+    ] = False,
+    weights: Annotated[
+        Literal["learned", "packaged"] | None,
+        typer.Option("--use", help="From now on read with what was learned, or as packaged."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Find the datasets that papers use, and in which role; the same wherever it is run."""
     from data.engines import Engine
+
+    if learn:
+        _learn(corpus, as_json=as_json)
+        return
+    if weights is not None:
+        _use(corpus, weights)
 
     if (texts is None) != (out is None):
         raise InputError("--texts and --out go together; give both or neither")
@@ -55,12 +71,62 @@ def annotate(
         say(", ".join(f"{count} {what}" for what, count in done.items()))
 
 
+def _learn(corpus: Path, *, as_json: bool) -> None:
+    from annotate.learning import learn
+    from data.corpus import Corpus
+
+    found = learn(Corpus(corpus))
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print_table(
+            ["held out", "now", "learned", "change, 95%"],
+            [
+                [f"F1 {each.role}", *_both(each.before, each.after), _span(each.interval)]
+                for each in found.f1
+            ]
+            + [
+                [
+                    "calibration error",
+                    *(_rate(*each) for each in (found.ece_before, found.ece_after)),
+                    "",
+                ]
+            ],
+            title=f"{found.n_papers} papers, {found.n_findings} findings that people decided on",
+        )
+    say(
+        f"the weights are in {found.weights}; nothing reads with them until `cats annotate --use "
+        "learned`"
+    )
+
+
+def _both(*values: float | None) -> list[str]:
+    return ["-" if value is None else f"{value:.3f}" for value in values]
+
+
+def _span(interval: tuple[float, float] | None) -> str:
+    return "-" if interval is None else f"[{interval[0]:+.3f}, {interval[1]:+.3f}]"
+
+
+def _use(corpus: Path, weights: str) -> None:
+    from annotate.learning import use_learned, use_packaged
+    from data.corpus import Corpus
+
+    survey = Corpus(corpus).path
+    if weights == "learned":
+        say(f"this survey is read with {use_learned(survey)} from now on")
+    else:
+        use_packaged(survey)
+        say("this survey is read with the packaged weights from now on")
+
+
 def _annotate_corpus(corpus: Path, engine: Engine) -> dict[str, int]:
     from datetime import UTC, datetime
 
     from rich.console import Console
     from rich.progress import Progress
 
+    from annotate.learned import survey_weights
     from annotate.pipeline import Annotator
     from annotate.run import annotate_survey
     from data.catalogue import own_tables
@@ -72,7 +138,7 @@ def _annotate_corpus(corpus: Path, engine: Engine) -> dict[str, int]:
         task = bar.add_task("annotating", total=None)
         n_works, n_uses = annotate_survey(
             survey,
-            Annotator(extra=own_tables(survey.path)),
+            Annotator(extra=own_tables(survey.path), weights=survey_weights(survey.path)),
             clock=lambda: datetime.now(UTC),
             engine=engine,
             progress=lambda n: bar.advance(task, n),
@@ -259,4 +325,124 @@ def _print_calibration(calibration: list[Calibration], where: str) -> None:
             for place, bin in enumerate(one.bins)
         ],
         title=f"reliability, {where}; Wilson 95% intervals",
+    )
+
+
+# --- what `cats review` does besides the page -------------------------------------------------
+
+
+def check_queue(name: str) -> None:
+    """Nothing, if there is a queue of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    from data.records import QUEUES
+
+    if name not in QUEUES:
+        raise InputError(f"--queue {name!r} is not one of {', '.join(QUEUES)}")
+
+
+def review_here(corpus: Path, reviewer: str, name: str, *, paper: str | None) -> None:
+    """Review in this terminal."""
+    from annotate.terminal import review
+    from data.corpus import Corpus
+
+    check_queue("paper" if paper else name)
+    shown = cast("Shown", "paper" if paper else name)
+    n = review(Corpus(corpus), reviewer=reviewer, name=shown, work_id=paper)
+    say(f"{n} events stored")
+
+
+def draw_gold(corpus: Path, n: int, *, seed: int | None, again: bool, as_json: bool) -> None:
+    """Draw gold papers and say from how many."""
+    import dataclasses
+    from datetime import UTC, datetime
+
+    from annotate.sampling import draw
+    from data.corpus import Corpus
+
+    drawn = draw(Corpus(corpus), n=n, seed=seed, again=again, now=datetime.now(UTC))
+    if as_json:
+        print_json(dataclasses.asdict(drawn))
+    say(
+        f"{drawn.n} gold papers of {drawn.n_frame}, from {drawn.n_strata} strata, seed "
+        f"{drawn.seed}; two people read each: `cats review --reviewer NAME --queue gold`"
+    )
+
+
+def print_review_status(
+    corpus: Path, reviewer: str, trend: Mapping[str, Any], *, as_json: bool
+) -> None:
+    """What waits in each queue, and how many gold readings a trend needs yet."""
+    from annotate.sampling import review_status
+    from data.corpus import Corpus
+
+    found = review_status(Corpus(corpus), reviewer=reviewer, **trend)
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        ["queue", "done by you", "waiting"],
+        [[name, own["done"], own["waiting"]] for name, own in found["queues"].items()],
+    )
+    print_table(
+        ["gold papers", "count"],
+        [["drawn", found["gold_drawn"]], ["read by two people", found["gold_read"]]],
+    )
+    needed = found["needed"]
+    if needed is None:
+        say("no gold sample is drawn yet; `cats review --draw N` draws one")
+        return
+    what = f"{needed['dataset']} as {needed['role']}, {needed['year'] or 'all years'}"
+    share = "not known yet"
+    if needed["share"] is not None:
+        share = "{:.1f}% [{:.1f}, {:.1f}]".format(
+            *(100 * needed[part] for part in ("share", "low", "high"))
+        )
+    say(
+        f"{what}: {share} by gold alone; {needed['n_papers']} more papers, "
+        f"{needed['n_decisions']} readings, until the interval is below {needed['wanted']:g} points"
+    )
+
+
+def print_agreement(corpus: Path, *, as_json: bool) -> None:
+    """How far reviewers agree with each other and with themselves, and how long they take."""
+    from annotate.reviewers import survey_reviewers
+    from data.corpus import Corpus
+
+    with Corpus(corpus).connect() as db:
+        found = survey_reviewers(db)
+    if as_json:
+        print_json(found.as_json())
+        return
+    print_table(
+        ["of", "units", "papers", "pairs", "same %", "Cohen's kappa", "Krippendorff's alpha"],
+        [
+            [
+                each.of,
+                each.n,
+                each.n_papers,
+                each.n_pairs,
+                f"{100 * each.share:.1f}",
+                _rate(each.kappa, each.kappa_interval),
+                _rate(each.alpha, each.alpha_interval),
+            ]
+            for each in found.agreement
+        ],
+        title="agreement of reviewers; 95% bootstrap intervals by paper",
+    )
+    for table in found.confusion:
+        print_table(
+            [f"{table.first} \\ {table.second}", *table.categories],
+            [[name, *row] for name, row in zip(table.categories, table.table, strict=True)],
+        )
+    print_table(
+        ["reviewer", "repeats", "same", "Wilson 95%"],
+        [[r.reviewer, r.n, r.n_same, _rate(r.n_same / r.n, r.interval)] for r in found.repeats],
+        title="agreement with oneself",
+    )
+    print_table(
+        ["reviewer", "queue", "decisions", "median s"],
+        [[p.reviewer, p.queue, p.n, f"{p.median_s:.1f}"] for p in found.pace],
     )

@@ -20,6 +20,8 @@ from data.errors import InputError
 from data.records import ROLES, Passage, Role
 
 WEIGHTS = Path(__file__).parent / "weights.json"
+LEARNED = "learned.json"  # in a survey: what its decisions taught, and is not used yet
+OWN = "weights.json"  # in a survey: what its annotator uses instead of the packaged weights
 Outcome = Literal["source", "target", "mention", "none"]
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
@@ -127,6 +129,11 @@ class Classifier:
         if found.reading.rule in UNSURE and not found.implied:
             role = max(ROLES, key=lambda each: likely[each])
         return Reading(role, found.reading.rule, likely[role])
+
+
+def survey_weights(survey: Path) -> Path:
+    """The weights that a survey is annotated with: its own, if it was told to use such."""
+    return survey / OWN if (survey / OWN).is_file() else WEIGHTS
 
 
 @cache

@@ -34,7 +34,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, TypeAlias, cast
 
 import duckdb
 
@@ -60,7 +60,7 @@ from data.records import (
 )
 from data.unknown import survey_unknown_names
 
-Shown = Literal["gold", "uncertain", "disagree", "new-name", "recheck", "paper", "adjudicate"]
+Shown: TypeAlias = Queue  # every queue can be asked for by its name
 OVERLAP = 0.1  # share of claims that two people look at
 REPEATS = 0.05  # share of one's decisions that come again unannounced ...
 _REPEAT_AFTER = 30  # ... once so many others have been made

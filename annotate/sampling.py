@@ -12,16 +12,17 @@ import hashlib
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import duckdb
 
+from annotate.review import Shown, progress
 from data.corpus import Corpus
 from data.errors import InputError
 from data.gold import READERS, GoldLabels, survey_gold
-from data.records import Role
+from data.records import ROLES, Role
 
 _YEAR_BANDS = 4  # of about as many papers each
 _VENUES = 4  # the most frequent; all others are one
@@ -30,6 +31,15 @@ _EACH = 4  # papers that a stratum gets on average, or strata are made wider
 _FEWEST = 8  # papers of a cell of its own; a smaller one joins the other venues
 _FIRST = 2  # of each stratum come before all else: a variance needs two
 _Z = 1.959964  # of a 95% interval
+# Queues whose counts people may know: how many repeats wait is no one's business.
+_TOLD: tuple[Shown, ...] = (
+    "gold",
+    "uncertain",
+    "disagree",
+    "new-name",
+    "paper",
+    "adjudicate",
+)
 
 
 class _Paper(NamedTuple):
@@ -299,3 +309,31 @@ def _share(strata: Sequence[_Stratum]) -> float | None:
     read = [own for own in strata if own.n_read]
     total = sum(own.size for own in read)
     return sum(own.size * own.n_with / own.n_read for own in read) / total if read else None
+
+
+def review_status(
+    corpus: Corpus, *, reviewer: str, dataset: str, role: str, year: int | None, width: float
+) -> dict[str, Any]:
+    """How far the review is, for people to see.
+
+    Args:
+        reviewer: whose queues are counted.
+        dataset, role, year, width: of the trend; see `still_needed`.
+
+    Returns: `queues` (name -> done and waiting), `gold_drawn`, `gold_read`, and `needed`, the
+        fields of `StillNeeded`, or None where no gold sample is drawn.
+
+    Raises:
+        InputError: the role is none; or as of `still_needed`.
+    """
+    if role not in ROLES:
+        raise InputError(f"--role {role!r} is not one of {', '.join(ROLES)}")
+    with corpus.connect() as db, corpus.journal() as journal:
+        queues = {name: asdict(progress(db, name=name, reviewer=reviewer)) for name in _TOLD}
+        drawn = journal.drawn()
+        labels = survey_gold(db).papers() if drawn else []
+    needed = None
+    if drawn:
+        needed = asdict(still_needed(corpus, dataset=dataset, width=width, role=role, year=year))
+    n_drawn = drawn[0] if drawn else 0
+    return {"queues": queues, "gold_drawn": n_drawn, "gold_read": len(labels), "needed": needed}

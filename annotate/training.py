@@ -3,7 +3,7 @@
     python -m annotate.training --gold FILE ... [--texts FILE ...] [--out FILE] [--folds 10]
 
 Prints, by cross-validation over papers, F1 of each measure for the rules alone and with the
-classifier, the expected calibration error and the Brier score. Needs scikit-learn.
+classifier, the expected calibration error and the Brier score. Needs scipy.
 """
 
 from __future__ import annotations
@@ -77,45 +77,80 @@ def outcome(found: Finding, gold: Labels) -> Outcome:
     return next((role for role in ROLES if role in roles), "none")
 
 
-def fit(read: Sequence[Paper], *, penalty: float = _PENALTY) -> Classifier:
+def fit(
+    read: Sequence[Paper], *, penalty: float = _PENALTY, prior: Classifier | None = None
+) -> Classifier:
     """The classifier fitted on all findings of some papers.
 
+    Multinomial logistic regression: the sum of log-losses times `penalty`, plus half the squared
+    distance of the weights from the prior's, or from zero. So few labels move a prior little, and
+    features that none of them has stay as they were.
+
     Raises:
-        InputError: there are no findings, or scikit-learn is not installed.
+        InputError: there are no findings, or scipy is not installed.
     """
     try:
-        from sklearn.feature_extraction import DictVectorizer
-        from sklearn.linear_model import LogisticRegression
+        from scipy.optimize import minimize
+        from scipy.sparse import csr_array
     except ImportError as e:
-        raise InputError("fitting needs scikit-learn; install cats-toolkit[experiments]") from e
-    rows = [dict.fromkeys(features(each), 1.0) for paper in read for each in paper.found]
+        raise InputError("fitting needs scipy; install cats-toolkit[experiments]") from e
+    rows = [list(dict.fromkeys(features(each))) for paper in read for each in paper.found]
     wanted = [outcome(each, paper.gold) for paper in read for each in paper.found]
     if len(set(wanted)) < 2:
         raise InputError("too few labelled findings to fit on; give more labelled papers")
-    table = DictVectorizer()
-    # Every finding has the feature "bias", which serves as intercept.
-    model = LogisticRegression(C=penalty, max_iter=5000, fit_intercept=False)
-    model.fit(table.fit_transform(rows), wanted)
-    of_class = model.coef_ if len(model.coef_) > 1 else np.vstack([-model.coef_, model.coef_]) / 2
-    by_class = dict(zip(model.classes_, of_class, strict=True))
-    unseen = np.where(np.array(table.feature_names_) == "bias", _NEVER, 0.0)
-    columns = np.column_stack([by_class.get(name, unseen) for name in OUTCOMES])
-    rounded = zip(table.feature_names_, columns.round(4).tolist(), strict=True)
-    return Classifier({name: row for name, row in rounded if any(row)})
+    names = sorted({name for row in rows for name in row})
+    column = {name: n for n, name in enumerate(names)}
+    places = [(n, column[name]) for n, row in enumerate(rows) for name in row]
+    ones = np.ones(len(places))
+    table = csr_array((ones, tuple(zip(*places, strict=True))), shape=(len(rows), len(names)))
+    said = np.array([[name == each for name in OUTCOMES] for each in wanted], dtype=float)
+    start = _start(names, set(wanted), prior)
+
+    def loss(flat: Any) -> tuple[float, Any]:
+        weights = flat.reshape(start.shape)
+        sums = table @ weights
+        sums -= sums.max(axis=1, keepdims=True)
+        logs = sums - np.log(np.exp(sums).sum(axis=1, keepdims=True))
+        away = weights - start
+        slope = penalty * (table.T @ (np.exp(logs) - said)) + away
+        value = -penalty * (said * logs).sum() + (away * away).sum() / 2
+        return float(value), slope.ravel()
+
+    found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 5000})
+    rounded = zip(names, found.x.reshape(start.shape).round(4).tolist(), strict=True)
+    kept = dict(prior.weights) if prior else {}
+    return Classifier(kept | {name: row for name, row in rounded if any(row) or name in kept})
 
 
-def held_out(read: Sequence[Paper], *, folds: int, seed: int = _SEED) -> list[list[Finding]]:
+def _start(names: Sequence[str], seen: set[Outcome], prior: Classifier | None) -> Any:
+    """Where the weights are drawn to. *Shape:* (features, outcomes).
+
+    Every finding has the feature "bias", which serves as intercept: without a prior it is far
+    below zero for outcomes that no label has.
+    """
+    if prior is not None:
+        return np.array([prior.weights.get(name, [0.0] * len(OUTCOMES)) for name in names])
+    start = np.zeros((len(names), len(OUTCOMES)))
+    start[names.index("bias")] = [0.0 if name in seen else _NEVER for name in OUTCOMES]
+    return start
+
+
+def held_out(
+    read: Sequence[Paper], *, folds: int, seed: int = _SEED, prior: Classifier | None = None
+) -> list[list[Finding]]:
     """What is found in each paper by a classifier fitted on papers of the other folds."""
     fold_of = np.random.default_rng(seed).permutation(len(read)) % folds
     found: list[list[Finding]] = [[] for _ in read]
     for fold in range(folds):
-        fitted = fit([paper for paper, its in zip(read, fold_of, strict=True) if its != fold])
+        others = [paper for paper, its in zip(read, fold_of, strict=True) if its != fold]
+        fitted = fit(others, prior=prior)
         for place in np.flatnonzero(fold_of == fold):
             found[int(place)] = reread(read[int(place)].found, fitted)
     return found
 
 
-def _labels(found: Sequence[Finding]) -> Labels:
+def labels_of(found: Sequence[Finding]) -> Labels:
+    """What was found in a paper, as it is compared with labels."""
     return frozenset(
         Label(each.dataset, each.reading.role, each.implied, score=each.reading.score)
         for each in found
@@ -129,12 +164,12 @@ def report(read: Sequence[Paper], found: Sequence[Sequence[Finding]]) -> dict[st
     f1 = {
         name: {
             score.measure: score.f1
-            for score in scores(gold, [_labels(each) for each in way])
+            for score in scores(gold, [labels_of(each) for each in way])
             if score.f1 is not None
         }
         for name, way in ways.items()
     }
-    judged = calibrations(gold, [_labels(each) for each in found])
+    judged = calibrations(gold, [labels_of(each) for each in found])
     return {
         "n_papers": len(read),
         "f1": f1,

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from data.cli import HERE, CorpusDir, say
+from data.cli import HERE, AsJson, CorpusDir, say
 from data.errors import InputError
 
 app = typer.Typer()
@@ -57,14 +57,60 @@ def dashboard(
 
 @app.command()
 def review(
-    reviewer: Annotated[str, typer.Option(help="Your name; it is stored with each decision.")],
+    reviewer: Annotated[
+        str | None, typer.Option(help="Your name; it is stored with each decision.")
+    ] = None,
+    queue: Annotated[
+        str,
+        typer.Option(help="gold, uncertain, disagree, new-name, paper, adjudicate or recheck."),
+    ] = "uncertain",
+    paper: Annotated[str | None, typer.Option(help="Only this work; with --text.")] = None,
+    text: Annotated[
+        bool, typer.Option("--text", help="In this terminal instead of a browser.")
+    ] = False,
+    draw: Annotated[
+        int | None, typer.Option(min=1, help="Instead: draw so many gold papers in all.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Of --draw.", show_default="0")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="With --draw: from all papers annotated by now.")
+    ] = False,
+    status: Annotated[
+        bool, typer.Option("--status", help="Instead: what waits, and how much more gold.")
+    ] = False,
+    dataset: Annotated[str, typer.Option(help="Of --status: the trend's dataset.")] = "ImageNet",
+    role: Annotated[str, typer.Option(help="Of --status: source, target, mention.")] = "source",
+    year: Annotated[int | None, typer.Option(help="Of --status.", show_default="all")] = None,
+    width: Annotated[
+        float, typer.Option(min=0.1, help="Of --status: points that its interval may have.")
+    ] = 10.0,
+    agreement: Annotated[
+        bool, typer.Option("--agreement", help="Instead: how far reviewers agree.")
+    ] = False,
     corpus: CorpusDir = HERE,
     port: Port = None,
     host: Host = "127.0.0.1",
+    as_json: AsJson = False,
 ) -> None:
-    """Confirm or correct what the annotator found, one claim at a time."""
-    told = {"CATS_REVIEW": "1", "CATS_REVIEWER": reviewer}
-    _serve(corpus, port=port, host=host, told=told, page="review")
+    """Confirm or correct what the annotator found; draw gold papers; see how far reviewers are."""
+    from annotate import cli as annotator
+
+    if draw is not None:
+        annotator.draw_gold(corpus, draw, seed=seed, again=again, as_json=as_json)
+    elif agreement:
+        annotator.print_agreement(corpus, as_json=as_json)
+    elif status:
+        trend = {"dataset": dataset, "role": role, "year": year, "width": width}
+        annotator.print_review_status(corpus, reviewer or "", trend, as_json=as_json)
+    elif reviewer is None or not reviewer.strip():
+        raise InputError("who reviews? give --reviewer NAME; it is stored with each decision")
+    elif text:
+        annotator.review_here(corpus, reviewer.strip(), queue, paper=paper)
+    else:
+        annotator.check_queue(queue)
+        told = {"CATS_REVIEW": "1", "CATS_REVIEWER": reviewer}
+        page = "adjudicate" if queue == "adjudicate" else f"review?queue={queue}"
+        _serve(corpus, port=port, host=host, told=told, page=page)
 
 
 @app.command()

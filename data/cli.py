@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from data.corpus import Corpus
+    from data.other_tools import Reject
 
 app = typer.Typer()
 catalogue = typer.Typer(
@@ -89,11 +90,18 @@ def status(
     coverage: Annotated[
         bool, typer.Option("--coverage", help="Instead: abstracts by year and by publisher.")
     ] = False,
+    recover: Annotated[
+        bool,
+        typer.Option("--recover", help="First: make a damaged journal anew from what is readable."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Count what the survey holds and what is left to do."""
     from data.corpus import Corpus
     from data.trends import survey_counts
+
+    if recover:
+        _recover(Corpus(corpus).path)
 
     with Corpus(corpus).connect() as db:
         if coverage:
@@ -125,6 +133,17 @@ def doctor(corpus: MaybeCorpusDir = None, as_json: AsJson = False) -> None:
     broken = [check.what for check in checks if check.state == "bad"]
     if broken:
         raise InputError(f"broken: {', '.join(broken)}; the last column says what to do")
+
+
+def _recover(survey: Path) -> None:
+    from datetime import UTC, datetime
+
+    from data.recovery import recover
+
+    done = recover(survey / "journal.db", now=datetime.now(UTC))
+    rows = ", ".join(f"{n} {table}" for table, n in done.rows.items() if n)
+    say(f"kept {rows} ({done.from_bytes} decisions from the bytes alone)")
+    say(f"the damaged journal is now {done.damaged}; what it had beyond that is lost")
 
 
 def _print_coverage(db: duckdb.DuckDBPyConnection, *, as_json: bool) -> None:
@@ -217,20 +236,91 @@ def export(
         Path | None,
         typer.Option(help="Empty folder for a copy of the survey without anybody's text."),
     ] = None,
+    decisions: Annotated[
+        Path | None,
+        typer.Option(help="File for what people decided: .jsonl, .csv, .parquet, .json."),
+    ] = None,
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help="Of --decisions: jsonl, csv, parquet, label-studio, doccano, pdf-annotator.",
+            show_default="by the ending",
+        ),
+    ] = None,
     corpus: CorpusDir = HERE,
 ) -> None:
-    """Write the account of the survey (PRISMA 2020), or a copy that may be given away."""
+    """Write the account of the survey (PRISMA 2020), a copy to give away, or the decisions."""
     from data.corpus import Corpus
     from data.publish import publish
 
-    if prisma is None and without_text is None:
-        raise InputError("nothing to write; give --prisma FOLDER or --without-text FOLDER")
+    if prisma is None and without_text is None and decisions is None:
+        raise InputError(
+            "nothing to write; give --prisma FOLDER, --without-text FOLDER or --decisions FILE"
+        )
     survey = Corpus(corpus)
+    if decisions is not None:
+        _export_decisions(survey, decisions, format)
     if prisma is not None:
         _export_account(survey, prisma)
     if without_text is not None:
         given = publish(survey, without_text)
         say(f"wrote {given.works} works and {given.uses} uses without text to {without_text}")
+
+
+def _export_decisions(survey: Corpus, path: Path, format: str | None) -> None:
+    from data.exchange import export_decisions
+
+    done = export_decisions(survey, path, format=format)
+    say(f"wrote {done.n} decisions to {path}")
+    if done.n_left_out:
+        say(f"{done.n_left_out} left out: they have no place in a text, which this format needs")
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="What `cats export --decisions` writes.")],
+    format: Annotated[
+        str | None,
+        typer.Option(
+            help="jsonl, csv, parquet, label-studio, doccano, pdf-annotator.",
+            show_default="by ending and content",
+        ),
+    ] = None,
+    reviewer: Annotated[str | None, typer.Option(help="Who gave labels that name nobody.")] = None,
+    corpus: CorpusDir = HERE,
+) -> None:
+    """Take decisions of people from a file; what the survey has already is left as it is."""
+    from datetime import UTC, datetime
+
+    from data.corpus import Corpus
+    from data.exchange import import_decisions
+
+    survey = Corpus(corpus)
+    done = import_decisions(survey, file, format=format, reviewer=reviewer, now=datetime.now(UTC))
+    say(f"{done.n_new} decisions are new, {done.n_known} were there already")
+    if done.rejects:
+        _set_aside(survey, file, done.rejects)
+
+
+def _set_aside(survey: Corpus, file: Path, rejects: Sequence[Reject]) -> None:
+    import dataclasses
+
+    from data.corpus import write_whole
+    from data.errors import PartialError
+
+    folder = survey.path / "rejects"
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{file.name}.rejects.jsonl"
+    lines = (
+        json.dumps(dataclasses.asdict(each), ensure_ascii=False, default=str) + "\n"
+        for each in rejects
+    )
+    write_whole(path, lambda out: out.writelines(line.encode() for line in lines))
+    raise PartialError(
+        f"{len(rejects)} rows of {file} are set aside here with their reasons; correct them and "
+        "import again: nothing is taken twice",
+        path=path,
+    )
 
 
 def _export_account(survey: Corpus, prisma: Path) -> None:

@@ -157,7 +157,7 @@ def _journal(survey: Path) -> Check:
     path = survey / "journal.db"
     if not path.exists():
         return Check("journal", "absent", "none yet", "the first `cats mine` makes it")
-    advice = "restore it from a copy, or move it away; see docs/review.md"
+    advice = "`cats status --recover` keeps all that can be read; see docs/review.md"
     # A plain read-only connection waits for nobody's lock and makes no file beside the journal,
     # unless a write-ahead log is there already and must be read with it.
     beside = any((survey / name).exists() for name in _JOURNAL_FILES)

@@ -10,13 +10,14 @@ from annotate.review import Shown
 from dashboard import survey
 from dashboard.panel.seat import work_through
 
-# Adjudicating has a page of its own; repeats come unannounced.
+# Adjudicating has a page of its own.
 _QUEUES = {
     "uncertain": "uncertain: scores near one half",
     "gold": "gold: the random sample, proposals hidden",
     "disagree": "disagree: people or annotator differ",
     "new-name": "new names: not in the catalogue",
     "paper": "paper: everything in one",
+    "recheck": "recheck: your own decisions again",
 }
 
 queue = st.sidebar.selectbox(
