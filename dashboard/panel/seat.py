@@ -56,7 +56,8 @@ def reviewer() -> str | None:
 
 def _named() -> str | None:
     """The name that this machine's user gives; it is in the address, so a reload keeps it."""
-    place = st.sidebar if identity.clean(st.session_state.get("reviewer")) else st
+    known = st.session_state.get("reviewer") or st.query_params.get("reviewer")
+    place = st.sidebar if identity.clean(known) else st
     given = place.text_input(
         "Reviewer", key="reviewer", bind="query-params", placeholder="your name"
     )

@@ -12,17 +12,16 @@ from dashboard.panel.seat import work_through
 
 # Adjudicating has a page of its own.
 _QUEUES = {
-    "uncertain": "uncertain: scores near one half",
-    "gold": "gold: the random sample, proposals hidden",
-    "disagree": "disagree: people or annotator differ",
-    "new-name": "new names: not in the catalogue",
-    "paper": "paper: everything in one",
-    "recheck": "recheck: your own decisions again",
+    "uncertain": "claims whose scores are near one half",
+    "gold": "the random sample, proposals hidden",
+    "disagree": "where people, or one and the annotator, differ",
+    "new-name": "names that the catalogue lacks",
+    "paper": "one paper after the other, everything in it",
+    "recheck": "your own decisions, again",
 }
 
-queue = st.sidebar.selectbox(
-    "Queue", list(_QUEUES), format_func=_QUEUES.__getitem__, key="queue", bind="query-params"
-)
+queue = st.sidebar.selectbox("Queue", list(_QUEUES), key="queue", bind="query-params")
+st.sidebar.caption(_QUEUES[queue])
 path = survey.directory()
 trend = ""
 if queue == "gold":  # a person needs to stop some time; for which trend is a matter of choice

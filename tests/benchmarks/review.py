@@ -36,6 +36,7 @@ _PANEL = """document.querySelector('[data-testid=stBidiComponentIsolated]')?.sha
     .querySelector('.panel')?.dataset.item ?? ''"""
 _BUTTONS = "document.querySelector('.shown')?.textContent ?? ''"
 
+_REST_MS = 4000  # by then both ways have stored what they will
 # The whole of the other way: a fragment, a button with a shortcut, the next item drawn by Python.
 NATIVE = """
 import os, uuid
@@ -130,8 +131,9 @@ def opened(browser: Any, url: str, shown: str, ready: str) -> Page:
 
 
 def paced(page: Page, n: int) -> list[float]:
-    """Milliseconds of n decisions, each made when the one before is painted."""
+    """Milliseconds of n decisions, each made at rest, as native buttons need it."""
     for done in range(n):
+        page.locator('[data-test-script-state="notRunning"]').wait_for()
         page.keyboard.press("ax"[done % 2])
         page.wait_for_function("n => window.times.length > n", arg=done)
     return page.evaluate("window.times")  # type: ignore[no-any-return]
@@ -139,10 +141,11 @@ def paced(page: Page, n: int) -> list[float]:
 
 def raced(page: Page, corpus: Corpus, reviewer: str, n: int = 60) -> str:
     """Of n keys 30 ms apart: how many were stored, and how many of them on what was shown."""
+    page.wait_for_timeout(_REST_MS)
     page.evaluate("window.pressed.length = 0")
     before = len(made_by(corpus, reviewer))
     page.keyboard.type("ax" * (n // 2), delay=30)
-    page.wait_for_timeout(4000)
+    page.wait_for_timeout(_REST_MS)
     made = made_by(corpus, reviewer)[before:]
     pressed = [tuple(pair) for pair in page.evaluate("window.pressed")]
     return f"{len(made)} of {n} stored, {len(set(made) & set(pressed))} on the item shown"
