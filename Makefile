@@ -41,6 +41,7 @@ bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/versions.py
 	$(BIN)/python tests/benchmarks/fulltext.py
 	$(BIN)/python tests/benchmarks/snapshot.py
+	$(BIN)/python tests/benchmarks/review.py
 
 clean:
 	rm -rf $(VENV) dist
