@@ -33,8 +33,8 @@ _LARGEST = 400_000  # characters of passages in one answer, if that is more than
 _PAST = 20  # own decisions that the page can undo without asking
 _LONGEST_LOOK_MS = 120_000  # who looked longer at an item was away
 _WIDTH = 10  # points: of the interval that the stop rule asks for
-_DECIDES = ("accept", "reject", "edit", "done")
-_LEAVES = (*_DECIDES, "skip")
+_CLAIM_DECIDED, _PAPER_DECIDED = ("accept", "reject", "edit"), ("done",)
+_LEAVES = (*_CLAIM_DECIDED, *_PAPER_DECIDED, "skip")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ class Desk:
 
     def __init__(self, corpus: Corpus, reviewer: str, name: Shown, *, trend: str = "") -> None:
         self.corpus, self.reviewer, self.name, self.trend = corpus, reviewer, name, trend
+        self._counts = _PAPER_DECIDED if name in ("gold", "paper") else _CLAIM_DECIDED
         # A browser keeps its outbox under this name, so it must be the same tomorrow.
         self._survey = hashlib.sha256(str(corpus.path.resolve()).encode()).hexdigest()[:16]
         self._title_of_survey = load(corpus.path / PROTOCOL).title
@@ -112,7 +113,10 @@ class Desk:
             "error": error,
             "order": order,
             "items": self._sent([one for one in order if one not in held], has_some=bool(held)),
-            "past": [wire.made(made, self._title(made.work_id)) for made in self._past()],
+            "past": [
+                wire.made(made, self._title(made.work_id), here=True) for made in self._past()
+            ],
+            "counts": self._counts,
             "done": self._done,
             "total": self._total,
             "today": self._today(now),
@@ -135,7 +139,12 @@ class Desk:
     def _wired(self, item: Item) -> dict[str, Any]:
         paper = self._papers[item.work_id]
         own = [made for made in self._standing() if made.work_id == item.work_id]
-        return wire.item(item, paper.work, paper.passages, paper.uses, own=own)
+        told = [wire.made(made, paper.work["title"], here=self._is_here(made)) for made in own]
+        return wire.item(item, paper.work, paper.passages, paper.uses, own=told)
+
+    def _is_here(self, made: Decision) -> bool:
+        """Made in this queue, into which `uncertain` mixes repeats."""
+        return made.queue == self.name or (made.queue, self.name) == ("recheck", "uncertain")
 
     def _title(self, work_id: str) -> str | None:
         """None of a paper that another tab showed: the page that decided knows it."""
@@ -155,7 +164,7 @@ class Desk:
                 self._take_back(made)
             elif made.verdict in _LEAVES:
                 self._items.pop(wire.id_of(made), None)
-                self._done += made.verdict in _DECIDES
+                self._done += self._is_here(made) and made.verdict in self._counts
         if any(made.verdict in ("done", "undo") for made in own):
             self._stop = self._still_needed()
         if own and self._is_more and len(self._items) < _AHEAD:
@@ -178,7 +187,7 @@ class Desk:
         taken = self._own.get(undo.undoes or "")
         if taken is None or taken.verdict not in _LEAVES:
             return
-        self._done -= taken.verdict in _DECIDES
+        self._done -= self._is_here(taken) and taken.verdict in self._counts
         known = self._known.get(wire.id_of(taken))
         if known is None:
             self._fill()  # what was undone is first in the queue
@@ -222,14 +231,16 @@ class Desk:
         ]
 
     def _past(self) -> list[Decision]:
-        return self._standing()[-_PAST:]
+        return [made for made in self._standing() if self._is_here(made)][-_PAST:]
 
     def _today(self, now: datetime) -> dict[str, int]:
         """Decisions since midnight UTC and the time that they took, to tell a pace."""
         today = [
             min(made.shown_ms, _LONGEST_LOOK_MS)
             for made in self._standing()
-            if made.verdict in _DECIDES and made.at.date() == now.date() and made.shown_ms
+            if made.verdict in (*_CLAIM_DECIDED, *_PAPER_DECIDED)
+            and made.at.date() == now.date()
+            and made.shown_ms
         ]
         return {"n": len(today), "ms": sum(today)}
 

@@ -175,6 +175,8 @@ class Panel {
       this.outbox.forget(uid);
       for (const [id, held] of this.gone) if (held === uid) this.gone.delete(id);
     }
+    // What is still in front once its undo is stored belongs to another queue.
+    const undoing = new Set(this.outbox.inOrder().filter(({ undoes }) => undoes).map(({ item }) => item));
     for (const item of data.items) {
       this.items.set(item.id, item);
       for (const made of item.made) this.known.set(made.uid, made);
@@ -184,7 +186,7 @@ class Panel {
     for (const [id, uid] of this.gone) {
       if (!ranked.has(id) && !this.outbox.events.has(uid)) this.gone.delete(id);
     }
-    this.front = this.front.filter((id) => !ranked.has(id));
+    this.front = this.front.filter((id) => undoing.has(id) && !ranked.has(id));
     this.forgetOld(ranked);
     this.theme();
     this.settle();
@@ -290,7 +292,7 @@ class Panel {
   }
 
   undo() {
-    const last = this.past().at(-1);
+    const last = this.past().filter(({ elsewhere }) => !elsewhere).at(-1);
     if (!last) return this.say("There is nothing to undo.");
     this.takeBack(last);
   }
@@ -454,7 +456,7 @@ class Panel {
 
   figures() {
     const pending = this.outbox.inOrder();
-    const counts = ({ verdict }) => ["accept", "reject", "edit", "done"].includes(verdict);
+    const counts = ({ verdict, elsewhere }) => this.data.counts.includes(verdict) && !elsewhere;
     const taken = pending.map(({ undoes }) => this.known.get(undoes)).filter(Boolean).filter(counts);
     const undone = new Set(pending.map(({ undoes }) => undoes));
     const fresh = pending.filter((event) => counts(event) && !undone.has(event.uid));
@@ -477,7 +479,8 @@ class Panel {
   }
 
   listPast() {
-    const shown = this.past().filter(({ verdict }) => VERBS[verdict]).slice(-6).reverse();
+    const isHere = ({ verdict, elsewhere }) => VERBS[verdict] && !elsewhere;
+    const shown = this.past().filter(isHere).slice(-6).reverse();
     this.at.past.replaceChildren(
       ...shown.map(({ verdict, dataset, role, title }) => {
         const row = node("li", "", verdict);
@@ -629,7 +632,7 @@ class Panel {
     if (key === "cats-keys") return this.keys.read(), this.label();
     if (!key?.startsWith(this.outbox.prefix)) return;
     if (newValue === null) {
-      this.outbox.events.delete(key.slice(this.outbox.prefix.length));
+      this.saved(key.slice(this.outbox.prefix.length));
       this.figures();
       return;
     }

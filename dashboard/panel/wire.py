@@ -29,7 +29,7 @@ def item(
     passages: Sequence[Mapping[str, Any]],
     uses: Sequence[Use],
     *,
-    own: Iterable[Decision],
+    own: Sequence[Mapping[str, Any]],
 ) -> dict[str, Any]:
     """An item with all that is shown of it.
 
@@ -37,7 +37,7 @@ def item(
         work: its title, abstract, year, venue, doi and oa_url.
         passages: section, order and text of its full text, in order.
         uses: all of the paper, surest first; a blind item shows none.
-        own: this reviewer's standing decisions on the paper.
+        own: this reviewer's standing decisions on the paper, as `made` gives them.
     """
     shown = () if item.blind else uses
     places = [item.name] if item.name else [*item.uses]
@@ -68,7 +68,7 @@ def item(
         "link": link,
         "linkText": link_text,
         "uses": _uses(item, shown),
-        "made": [made(one, work["title"]) for one in own],
+        "made": own,
         "others": [_other(one) for one in item.others],
     }
 
@@ -78,8 +78,8 @@ def length(item: Mapping[str, Any]) -> int:
     return sum(len(text) for passage in item["passages"] for text, _, _ in passage["text"])
 
 
-def made(decision: Decision, title: str | None) -> dict[str, Any]:
-    """A decision of the reviewer, as far as the page undoes and lists it."""
+def made(decision: Decision, title: str | None, *, here: bool) -> dict[str, Any]:
+    """A decision of the reviewer, as far as the page undoes and lists it: those made `here`."""
     return {
         "uid": decision.uid,
         "item": id_of(decision),
@@ -88,6 +88,7 @@ def made(decision: Decision, title: str | None) -> dict[str, Any]:
         "dataset": decision.dataset or decision.proposed_dataset,
         "role": decision.role or decision.proposed_role,
         "title": title,
+        "elsewhere": not here,
         "made": round(decision.at.timestamp() * 1000),
     }
 

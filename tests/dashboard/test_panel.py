@@ -182,8 +182,21 @@ def test_a_paper_is_its_claims_then_itself(tmp_path: Path) -> None:
         sent(*[press(item, "accept", str(n)) for n, item in enumerate(items[:2])]), now=NOW
     )
     assert (answer["refused"], answer["order"]) == ([], [items[2]["id"]])
+    assert (answer["done"], answer["total"]) == (0, 1)
     done = seat.serve(sent(press(items[2], "done", "d")), now=NOW)
-    assert (done["refused"], done["order"]) == ([], [])
+    assert (done["refused"], done["order"], done["done"]) == ([], [], 1)
+
+
+def test_what_was_decided_in_another_queue_is_no_progress_of_this_one(tmp_path: Path) -> None:
+    corpus = papers(tmp_path)
+    uncertain, paper = desk(corpus), desk(corpus, "paper")
+    item = uncertain.serve(None, now=NOW)["items"][0]
+    uncertain.serve(sent(press(item, "accept", "u1")), now=NOW)
+    answer = paper.serve(sent(), now=NOW)
+    assert (answer["done"], answer["past"]) == (0, [])
+    assert item["id"] not in answer["order"]
+    other = next(one for one in answer["items"] if one["work"] == item["work"])
+    assert [(made["uid"], made["elsewhere"]) for made in other["made"]] == [("u1", True)]
 
 
 def test_an_adjudicator_sees_what_both_said(tmp_path: Path) -> None:
