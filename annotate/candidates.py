@@ -12,10 +12,11 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from annotate.chunks import COLLECTION, DATA, Token, abbreviates, spans, tokens, words_of
+from annotate.chunks import COLLECTION, DATA, abbreviates, words_in, words_of
 from annotate.introduced import Found, names_of
 from annotate.matcher import Name
 from annotate.roles import Reading, grouped, is_review, read_role, template
+from annotate.sentences import Sentences
 from data.catalogue import key
 from data.records import Candidate, Passage, Role
 
@@ -135,7 +136,8 @@ def _with_roles(
     """
     new = {Name(name.start, name.end, "dataset", name.name): name for name in found}
     names = sorted([*_apart(known, sorted(new, key=_start)), *new], key=_start)
-    for start, end in spans(passage.text):
+    sentences = Sentences(passage.text)
+    for start, end in map(sentences.span, range(len(sentences.starts))):
         inside = _between(names, start, end)
         if any(name in new for name in inside):
             for group in grouped(inside, passage.text):
@@ -196,39 +198,39 @@ def not_data(texts: Sequence[str], wanted: frozenset[str]) -> frozenset[str]:
     for text in texts:
         if not any(word in text for word in wanted - found):
             continue
-        read = tokens(text, [], 0, len(text))
-        for place, token in enumerate(read):
-            if token.text in wanted and (
-                _abbreviates_plain_words(read, place) or _is_proposed(read, place)
+        words = words_in(text)
+        for place, word in enumerate(words):
+            if word in wanted and (
+                _abbreviates_plain_words(words, place) or _is_proposed(words, place)
             ):
-                found.add(token.text)
+                found.add(word)
     return frozenset(found)
 
 
-def _abbreviates_plain_words(read: Sequence[Token], place: int) -> bool:
-    if place == 0 or read[place - 1].text != "(":
+def _abbreviates_plain_words(words: Sequence[str], place: int) -> bool:
+    if place == 0 or words[place - 1] != "(":
         return False
-    before = read[max(0, place - 1 - _REACH) : place - 1]
-    after = [token.lower for token in read[place + 1 : place + 4]]
+    before = words[max(0, place - 1 - _REACH) : place - 1]
+    after = [word.lower() for word in words[place + 1 : place + 4]]
     if any(word in DATA for word in after):
         return False
-    acronym = read[place].text
+    acronym = words[place]
     n_letters = sum(char.isalpha() for char in acronym)
     for start in range(len(before) - 1, max(-1, len(before) - n_letters - 4), -1):
-        words = before[start:]
-        if any(not token.text[0].isalnum() for token in words):
+        spelled = before[start:]
+        if any(not word[0].isalnum() for word in spelled):
             return False
-        if abbreviates(acronym, [token.text for token in words]):
-            lower = sum(token.text[0].islower() for token in words)
-            is_data = any(token.lower in DATA | COLLECTION for token in words)
-            return not is_data and 2 * lower >= len(words)
+        if abbreviates(acronym, spelled):
+            lower = sum(word[0].islower() for word in spelled)
+            is_data = any(word.lower() in DATA | COLLECTION for word in spelled)
+            return not is_data and 2 * lower >= len(spelled)
     return False
 
 
-def _is_proposed(read: Sequence[Token], place: int) -> bool:
+def _is_proposed(words: Sequence[str], place: int) -> bool:
     """Whether a name is what the paper makes, and no dataset: a method, in nearly all cases."""
-    after = [token.lower for token in read[place + 1 : place + 1 + _REACH]]
-    before = [token.lower for token in read[max(0, place - 4) : place]]
+    after = [word.lower() for word in words[place + 1 : place + 1 + _REACH]]
+    before = [word.lower() for word in words[max(0, place - 4) : place]]
     if any(word in DATA for word in _clause(after)):
         return False
     if place == 0 and after[:1] == [":"]:
