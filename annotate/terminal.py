@@ -7,6 +7,7 @@ on disk before the next item is shown.
 from __future__ import annotations
 
 import os
+import select
 import sys
 import time
 import uuid
@@ -98,7 +99,17 @@ class Keyboard:
             line = self._stream.readline()
             return (line.strip() or " ")[0].lower() if line else "q"
         got = os.read(self._stream.fileno(), 1)
+        if got == b"\x1b":
+            self._skip_sequence()
         return got.decode("ascii", "replace").lower() if got not in (b"", b"\x04") else "q"
+
+    def _skip_sequence(self) -> None:
+        """Take the rest of an arrow or function key, whose last letter is no key of ours."""
+        place = self._stream.fileno()
+        if not select.select([place], [], [], 0.05)[0] or os.read(place, 1) not in (b"[", b"O"):
+            return
+        while select.select([place], [], [], 0.05)[0] and not b"@" <= os.read(place, 1) <= b"~":
+            pass
 
     def line(self) -> str:
         """The next line, without space around it; "" at the end of the input."""

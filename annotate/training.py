@@ -96,7 +96,7 @@ def fit(
         raise InputError("fitting needs scipy; install cats-toolkit[experiments]") from e
     rows = [list(dict.fromkeys(features(each))) for paper in read for each in paper.found]
     wanted = [outcome(each, paper.gold) for paper in read for each in paper.found]
-    if len(set(wanted)) < 2:
+    if len(set(wanted)) < (1 if prior else 2):
         raise InputError("too few labelled findings to fit on; give more labelled papers")
     names = sorted({name for row in rows for name in row})
     column = {name: n for n, name in enumerate(names)}

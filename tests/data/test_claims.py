@@ -162,3 +162,100 @@ def test_presence_is_order_free_and_both_is_named_and_cited(
         assert (claim.presence == "both") == (claim.named and claim.cited is True)
         assert (claim.presence == "named") == (claim.named and claim.cited is not True)
         assert (claim.presence == "cited") == (not claim.named and claim.cited is True)
+
+
+# --- several people ---------------------------------------------------------------------------
+
+
+def told(*verdicts: str, **fields: Any) -> list[Decision]:
+    """One person after the other on the same proposal."""
+    return [
+        decision(
+            f"{number}{verdict}",
+            verdict,
+            reviewer=f"person {number}",
+            dataset="ImageNet" if verdict == "accept" else None,
+            role="source" if verdict == "accept" else None,
+            at=NOW + timedelta(minutes=number),
+            **fields,
+        )
+        for number, verdict in enumerate(verdicts)
+    ]
+
+
+def test_where_people_differ_most_of_them_count_and_at_a_tie_the_annotator() -> None:
+    def claim(*verdicts: str) -> tuple[str, float]:
+        one = found([use(score=0.6)], told(*verdicts))["ImageNet", "source"]
+        return one.state, one.score
+
+    assert claim("accept", "reject") == claim("reject", "accept") == ("disputed", 0.6)
+    assert claim("accept", "reject", "reject") == ("rejected", 0.0)
+    assert claim("reject", "accept", "accept") == ("accepted", 1.0)
+
+
+def test_a_tie_on_what_the_annotator_lacks_makes_no_use() -> None:
+    added = decision(
+        "a", "add", proposed_dataset=None, proposed_role=None, dataset="COCO", role="source"
+    )
+    denied = decision("b", "reject", proposed_dataset="COCO", reviewer="bob")
+    claim = found([], [added, denied])["COCO", "source"]
+    assert (claim.state, claim.score) == ("disputed", 0.0)
+
+
+def test_an_adjudicator_has_the_last_word_and_may_change_it() -> None:
+    people = told("accept", "accept", "accept")
+    first = decision("x", "reject", reviewer="eve", queue="adjudicate")
+    assert found([use()], [first, *people])["ImageNet", "source"].state == "rejected"
+    right = {"dataset": "ImageNet", "role": "source"}
+    second = decision(
+        "y", "accept", reviewer="eve", queue="adjudicate", at=NOW + timedelta(1), **right
+    )
+    assert found([use()], [second, first, *people])["ImageNet", "source"].state == "accepted"
+
+
+def test_a_repeat_decides_nothing() -> None:
+    again = decision("z", "reject", reviewer="person 0", queue="recheck", at=NOW + timedelta(1))
+    claim = found([use()], [*told("accept"), again])["ImageNet", "source"]
+    assert claim.state == "accepted"
+
+
+def test_a_closed_gold_paper_has_the_uses_that_were_added_and_no_other() -> None:
+    gold: dict[str, Any] = {"queue": "gold", "proposed_dataset": None, "proposed_role": None}
+    added = decision("a", "add", dataset="BraTS", role="target", **gold)
+    open_ = found([use(), use(dataset="BraTS", role="target")], [added])
+    assert open_["ImageNet", "source"].state == "machine"
+    closed = found(
+        [use(), use(dataset="BraTS", role="target")], [added, decision("b", "done", **gold)]
+    )
+    assert closed["ImageNet", "source"].state == "rejected"
+    assert closed["BraTS", "target"].state == "accepted"
+    paper = decision("c", "done", **(gold | {"queue": "paper"}))
+    assert found([use()], [paper])["ImageNet", "source"].state == "machine"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["accept", "reject", "edit", "add", "done", "skip"]),
+            st.sampled_from(["ann", "bob", "cy"]),
+            st.sampled_from(["gold", "uncertain", "adjudicate", "recheck", None]),
+        ),
+        max_size=8,
+    ),
+    st.randoms(use_true_random=False),
+)
+def test_claims_do_not_depend_on_the_order_of_the_rows(
+    said: list[tuple[str, str, str | None]], rng: Any
+) -> None:
+    right = {"dataset": "ImageNet", "role": "mention"}
+    decisions = [
+        decision(
+            f"u{number}", verdict, reviewer=who, queue=queue, at=NOW + timedelta(number), **right
+        )
+        for number, (verdict, who, queue) in enumerate(said)
+    ]
+    first = found([use()], decisions)
+    rng.shuffle(decisions)
+    assert found([use()], decisions) == first
+    assert set(first) <= {("ImageNet", "source"), ("ImageNet", "mention")}
+    assert all(0 <= claim.score <= 1 for claim in first.values())
