@@ -83,5 +83,5 @@ def test_an_address_holds_the_choice(tab: object, url: str) -> None:
     page = opened(tab, f"{url}/trends?by=country&role=target&among=transfer", "Trends")
     chart = page.locator(".gtitle")  # type: ignore[attr-defined]
     playwright.expect(chart).to_contain_text(
-        "Datasets as target, by country, among papers with a source"
+        "Datasets as target, by country, among papers with a source", timeout=30_000
     )
