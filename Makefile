@@ -44,6 +44,7 @@ bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/training.py
 	$(BIN)/python tests/benchmarks/trends.py
 	$(BIN)/python tests/benchmarks/coverage.py
+	$(BIN)/python tests/benchmarks/review.py
 
 # The table of docs/experiments.md; needs the image sets of ../shared.
 experiments: $(VENV)/dev

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from dashboard import survey
 from dashboard.evidence import STYLE
@@ -32,19 +33,26 @@ def _watch() -> None:
         st.rerun()
 
 
-review = st.Page(_VIEWS / "review.py", title="Review", icon=":material/rate_review:")
-page = st.navigation(
-    [
-        st.Page(_VIEWS / "overview.py", title="Overview", icon=":material/home:", default=True),
-        st.Page(_VIEWS / "trends.py", title="Trends", icon=":material/show_chart:"),
-        st.Page(_VIEWS / "papers.py", title="Papers", icon=":material/article:"),
-        review,
-    ]
-)
+def _page(name: str, title: str, icon: str, *, default: bool = False) -> StreamlitPage:
+    return st.Page(_VIEWS / f"{name}.py", title=title, icon=f":material/{icon}:", default=default)
+
+
+pages = [
+    _page("overview", "Overview", "home", default=True),
+    _page("trends", "Trends", "show_chart"),
+    _page("papers", "Papers", "article"),
+]
+at_the_panel = [
+    _page("review", "Review", "rate_review"),
+    _page("adjudicate", "Adjudicate", "balance"),
+]
+if survey.is_reviewed():
+    pages += [*at_the_panel, _page("agreement", "Agreement", "handshake")]
+page = st.navigation(pages)
 st.html(STYLE)
-st.caption(title)
-if survey.is_sample(path):
-    st.warning(f"{LABEL}: no figure here says anything about the literature.")
-if page is not review:  # there the reviewer's own decisions change the survey with each key
+if page not in at_the_panel:  # there each key changes the survey, and the panel says its title
+    st.caption(title)
+    if survey.is_sample(path):
+        st.warning(f"{LABEL}: no figure here says anything about the literature.")
     _watch()
 page.run()

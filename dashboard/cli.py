@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -19,10 +20,39 @@ Port = Annotated[
 Host = Annotated[str, typer.Option(help="Address to listen on; the default is this machine only.")]
 
 
+UserHeader = Annotated[
+    str | None,
+    typer.Option(help="Header in which a reverse proxy names who signed in; needs --proxy."),
+]
+Proxy = Annotated[
+    str | None,
+    typer.Option(help="Addresses or networks of that proxy, by commas; others are not believed."),
+]
+
+
 @app.command()
-def dashboard(corpus: CorpusDir = HERE, port: Port = None, host: Host = "127.0.0.1") -> None:
+def dashboard(
+    corpus: CorpusDir = HERE,
+    port: Port = None,
+    host: Host = "127.0.0.1",
+    with_review: Annotated[
+        bool, typer.Option("--review", help="With the pages on which people decide.")
+    ] = False,
+    user_header: UserHeader = None,
+    proxy: Proxy = None,
+) -> None:
     """Show the survey in a browser; the page follows while mining or annotating goes on."""
-    _serve(corpus, port=port, host=host)
+    if (user_header is None) != (proxy is None):
+        raise InputError("--user-header and --proxy go together; give both or neither")
+    if user_header is not None and not with_review:
+        raise InputError("--user-header is for the pages of --review; give that too")
+    told = {"CATS_REVIEW": "1"} if with_review else {}
+    if user_header is not None and proxy is not None:
+        from dashboard.identity import HEADER, PROXY, proxies
+
+        told |= {HEADER: user_header, PROXY: proxy}
+        proxies(told)
+    _serve(corpus, port=port, host=host, told=told)
 
 
 @app.command()
@@ -78,7 +108,9 @@ def review(
         annotator.review_here(corpus, reviewer.strip(), queue, paper=paper)
     else:
         annotator.check_queue(queue)
-        _serve(corpus, port=port, host=host, reviewer=reviewer, page=f"review?queue={queue}")
+        told = {"CATS_REVIEW": "1", "CATS_REVIEWER": reviewer}
+        page = "adjudicate" if queue == "adjudicate" else f"review?queue={queue}"
+        _serve(corpus, port=port, host=host, told=told, page=page)
 
 
 @app.command()
@@ -100,28 +132,36 @@ def demo(
     run(folder)
     say(f"the sample's survey is in {folder}")
     if serve:
-        _serve(folder, port=port, host="127.0.0.1")
+        _serve(folder, port=port, host="127.0.0.1", told={"CATS_REVIEW": "1"})
+
+
+# What the pages are told by the environment; what a shell has set is not for them.
+_TOLD = ("CATS_REVIEW", "CATS_REVIEWER", "CATS_USER_HEADER", "CATS_PROXY")
 
 
 def _serve(
-    corpus: Path, *, port: int | None, host: str, reviewer: str | None = None, page: str = ""
+    corpus: Path, *, port: int | None, host: str, told: Mapping[str, str], page: str = ""
 ) -> None:
-    """Run streamlit until it is interrupted, and open the page where there is a screen."""
+    """Run streamlit until it is interrupted, and open the page where there is a screen.
+
+    Args:
+        told: variables of the environment, of those in `_TOLD`.
+    """
     import os
     import subprocess
     import sys
     import threading
     from importlib.util import find_spec
 
+    from dashboard.identity import BELIEVED_PEERS
     from data.corpus import Corpus
 
     Corpus(corpus)
     if find_spec("streamlit") is None or find_spec("plotly") is None:
         raise InputError("the pages need more packages: pip install 'cats-toolkit[dashboard]'")
     port = _free_port(host, port)
-    environment = os.environ | {"CATS_CORPUS": str(corpus.resolve())}
-    if reviewer is not None:
-        environment["CATS_REVIEWER"] = reviewer
+    environment = {name: value for name, value in os.environ.items() if name not in _TOLD}
+    environment |= {"CATS_CORPUS": str(corpus.resolve()), BELIEVED_PEERS: "", **told}
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     say(f"open {address}/{page} - Ctrl-C stops")
     options = {

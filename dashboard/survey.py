@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import streamlit as st
 
+from annotate.reviewers import survey_reviewers
 from data.catalogue import own_table
 from data.citations import looked_up_path
 from data.corpus import PROTOCOL, Corpus
@@ -28,19 +29,19 @@ from data.trends import (
 )
 from data.trends import shares as shares_of
 
-CORPUS_VARIABLE, REVIEWER_VARIABLE = "CATS_CORPUS", "CATS_REVIEWER"
+CORPUS, REVIEW = "CATS_CORPUS", "CATS_REVIEW"
 _WATCHED = ("works", "passages", "uses", "results")
 _Spans = list[dict[str, Any]]
 
 
 def directory() -> Path:
     """The survey's directory, as `cats dashboard` hands it over."""
-    return Path(os.environ.get(CORPUS_VARIABLE, "."))
+    return Path(os.environ.get(CORPUS, "."))
 
 
-def reviewer() -> str:
-    """The reviewer's name, as `cats review` hands it over; "" if none."""
-    return os.environ.get(REVIEWER_VARIABLE, "")
+def is_reviewed() -> bool:
+    """Whether the pages on which people decide are open: `cats dashboard --review` does it."""
+    return os.environ.get(REVIEW, "") == "1"
 
 
 def title(path: Path) -> str:
@@ -95,6 +96,13 @@ def cube(path: Path, at: str) -> Cube:
     """`data.cube.survey_cube`; a resource, since it never changes."""
     with Corpus(path).connect() as db:
         return survey_cube(db)
+
+
+@st.cache_data(max_entries=4, show_spinner=False)
+def reviewers(path: Path, at: str) -> dict[str, Any]:
+    """`annotate.reviewers.survey_reviewers`, as plain lists and numbers."""
+    with Corpus(path).connect() as db:
+        return survey_reviewers(db).as_json()
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

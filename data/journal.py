@@ -496,6 +496,18 @@ class Journal:
         rows = self._db.execute(f"SELECT {_DECISION_NAMES} FROM decisions ORDER BY at, rowid")
         return [_decision(row) for row in rows]
 
+    def decisions_since(self, place: int) -> tuple[list[Decision], int]:
+        """The decisions appended after a place in the journal, in that order, and the new place.
+
+        Args:
+            place: as an earlier call gave it; 0 is before the first decision.
+        """
+        rows = self._db.execute(
+            f"SELECT rowid, {_DECISION_NAMES} FROM decisions WHERE rowid > ? ORDER BY rowid",
+            (place,),
+        ).fetchall()
+        return [_decision(row[1:]) for row in rows], rows[-1][0] if rows else place
+
     def set_frame(
         self, frame: Iterable[tuple[str, str, int]], *, n: int, seed: int, now: datetime
     ) -> None:

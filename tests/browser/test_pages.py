@@ -1,28 +1,19 @@
 """The pages in a real browser, served by the real command."""
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from builders import survey, use, work
+from served import CHROMIUM, FLAGS, serving
 
 from data.corpus import Corpus
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-_CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not _CHROMIUM.exists(), reason="no /usr/bin/chromium: install chromium"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium: install chromium"),
 ]
 TEXT = "We pre-train on ImageNet and test on BraTS."
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 
 @pytest.fixture(scope="module")
@@ -41,32 +32,14 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 @pytest.fixture(scope="module")
 def url(corpus: Corpus) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "cats", "review", "--reviewer", "ann", "--port", str(port)]
-    server = subprocess.Popen(
-        [*command, "-C", str(corpus.path)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(300):
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
-                break
-        except OSError:
-            time.sleep(0.1)
-    yield address
-    os.killpg(server.pid, signal.SIGINT)
-    server.wait()
+    with serving(corpus.path, "review", "--reviewer", "ann") as server:
+        yield server.url
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
     with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=str(_CHROMIUM), args=_FLAGS)
+        opened = running.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
         yield opened
         opened.close()
 
@@ -92,7 +65,9 @@ def opened(tab: object, address: str, heading: str) -> object:
         ("", "Which datasets do papers transfer from?", ".js-plotly-plot"),
         ("trends", "Trends", ".js-plotly-plot"),
         ("papers", "Papers", "mark.source"),
-        ("review", "Review", "mark"),
+        ("review", "Review", ".panel mark.own"),
+        ("adjudicate", "Adjudicate", ".panel"),
+        ("agreement", "Agreement", "[data-testid=stAlert]"),
     ],
 )
 def test_every_page_opens_by_its_address(
@@ -108,22 +83,5 @@ def test_an_address_holds_the_choice(tab: object, url: str) -> None:
     page = opened(tab, f"{url}/trends?by=country&role=target&among=transfer", "Trends")
     chart = page.locator(".gtitle")  # type: ignore[attr-defined]
     playwright.expect(chart).to_contain_text(
-        "Datasets as target, by country, among papers with a source"
+        "Datasets as target, by country, among papers with a source", timeout=30_000
     )
-
-
-def pressed(tab: object, key: str, then: str) -> None:
-    """Press a key once the page rests: Streamlit's buttons lose presses while a script runs."""
-    tab.locator('[data-test-script-state="notRunning"]').wait_for()  # type: ignore[attr-defined]
-    tab.keyboard.press(key)  # type: ignore[attr-defined]
-    tab.get_by_text(then).wait_for()  # type: ignore[attr-defined]
-
-
-def test_a_key_decides_saves_and_moves_on(tab: object, url: str, corpus: Corpus) -> None:
-    page = opened(tab, f"{url}/review", "Review")
-    page.locator("mark").first.wait_for()  # type: ignore[attr-defined]
-    pressed(page, "a", "1 decided, 7 to go")
-    pressed(page, "x", "2 decided, 6 to go")
-    pressed(page, "u", "1 decided, 7 to go")
-    with corpus.journal() as journal:
-        assert [d.verdict for d in journal.decisions()] == ["accept", "reject", "undo"]

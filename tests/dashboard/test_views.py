@@ -8,11 +8,13 @@ from builders import decision, survey, use, work
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from dashboard import identity
+from dashboard import survey as survey_module
 from data.corpus import Corpus
 from data.records import Work
 
 _FOLDER = Path(dashboard.__path__[0])
-VIEWS = ["overview", "trends", "papers", "review"]
+VIEWS = ["overview", "trends", "papers", "review", "adjudicate", "agreement"]
 EVIL = "<script>alert(1)</script> & <b>bold</b>"
 
 
@@ -38,17 +40,25 @@ def small(path: Path) -> Corpus:
     return survey(path, works, uses)
 
 
-def page(path: Path, view: str, monkeypatch: pytest.MonkeyPatch, **query: str) -> AppTest:
+def page(
+    path: Path, view: str, monkeypatch: pytest.MonkeyPatch, *, name: str = "ann", **query: str
+) -> AppTest:
     monkeypatch.setenv("CATS_CORPUS", str(path))
-    monkeypatch.setenv("CATS_REVIEWER", "ann")
+    monkeypatch.setenv("CATS_REVIEWER", name)
+    # There is no connection behind an AppTest; those are in tests/browser.
+    monkeypatch.setattr(identity, "this_request", lambda: identity.Request(None, {}, {}))
     app = AppTest.from_file(str(_FOLDER / "views" / f"{view}.py"), default_timeout=30)
-    for name, value in query.items():
-        app.query_params[name] = value
+    for key, value in query.items():
+        app.query_params[key] = value
     return app.run()
 
 
 def html_of(app: AppTest) -> str:
     return "".join(str(element.proto.body) for element in app.get("html"))
+
+
+def panels(app: AppTest) -> list[Any]:
+    return list(app.get("bidi_component"))
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -58,7 +68,7 @@ def test_every_view_stands_on_an_empty_survey(
     survey(tmp_path)
     app = page(tmp_path, view, monkeypatch)
     assert not app.exception
-    assert app.info or app.success
+    assert app.info or panels(app)
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -68,7 +78,7 @@ def test_every_view_shows_a_survey(
     small(tmp_path)
     app = page(tmp_path, view, monkeypatch)
     assert not app.exception
-    assert app.title
+    assert app.title or panels(app)
 
 
 def test_the_app_without_a_survey_says_what_to_do(
@@ -150,73 +160,58 @@ def test_rejected_claims_are_struck_out(tmp_path: Path, monkeypatch: pytest.Monk
     assert "badge rejected" in html_of(page(tmp_path, "papers", monkeypatch))
 
 
-# --- review -----------------------------------------------------------------------------------
+# --- pages on which people decide -------------------------------------------------------------
 
 
-def press(app: AppTest, label: str) -> AppTest:
-    (button,) = [button for button in app.button if button.label == label]
-    return button.click().run()
-
-
-def decisions(corpus: Corpus) -> list[Any]:
-    with corpus.journal() as journal:
-        return journal.decisions()
-
-
-def test_one_press_is_one_decision_and_the_next_claim(
+def test_the_pages_on_which_people_decide_open_only_when_asked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    corpus = small(tmp_path)
-    app = page(tmp_path, "review", monkeypatch)
-    first = html_of(app)
-    press(app, "Accept")
-    (made,) = decisions(corpus)
-    assert (made.verdict, made.reviewer) == ("accept", "ann")
-    assert made.shown_ms >= 0
-    assert html_of(app) != first
-    press(app, "Reject")
-    press(app, "Skip")
-    assert [d.verdict for d in decisions(corpus)] == ["accept", "reject", "skip"]
-    assert app.success[0].value == "Nothing waits for your decision."
-
-
-def test_a_reload_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small(tmp_path)
-    app = press(page(tmp_path, "review", monkeypatch), "Accept")
-    assert html_of(page(tmp_path, "review", monkeypatch)) == html_of(app)
-
-
-def test_undo_brings_the_claim_back_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = small(tmp_path)
-    app = page(tmp_path, "review", monkeypatch)
-    first = html_of(app)
-    press(press(app, "Accept"), "Undo")
-    assert html_of(app) == first
-    assert [d.verdict for d in decisions(corpus)] == ["accept", "undo"]
-
-
-def test_an_edit_stores_what_is_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = small(tmp_path)
-    app = page(tmp_path, "review", monkeypatch)
-    (role,) = [box for box in app.selectbox if box.label == "as"]
-    role.set_value("mention").run()
-    press(app, "Save edit")
-    (made,) = decisions(corpus)
-    assert (made.verdict, made.role) == ("edit", "mention")
-    assert made.dataset == made.proposed_dataset
-
-
-def test_a_note_goes_with_one_decision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = small(tmp_path)
-    app = page(tmp_path, "review", monkeypatch)
-    app.text_input(key="note").set_value("unclear").run()
-    press(press(app, "Accept"), "Accept")
-    assert [d.note for d in decisions(corpus)] == ["unclear", None]
+    monkeypatch.setenv("CATS_CORPUS", str(tmp_path))
+    monkeypatch.delenv("CATS_REVIEW", raising=False)
+    assert not survey_module.is_reviewed()
+    monkeypatch.setenv("CATS_REVIEW", "1")
+    assert survey_module.is_reviewed()
 
 
 def test_nobody_decides_without_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     small(tmp_path)
-    app = page(tmp_path, "review", monkeypatch)
-    app.text_input(key="reviewer").set_value(" ").run()
-    assert not app.button
+    monkeypatch.delenv("CATS_REVIEWER", raising=False)
+    app = page(tmp_path, "review", monkeypatch, name="")
     assert "name" in app.info[0].value
+    assert not panels(app)
+    app.text_input(key="reviewer").set_value("ann").run()
+    assert panels(app)
+
+
+def test_a_corrupt_journal_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(tmp_path)
+    for log in tmp_path.glob("journal.db-*"):
+        log.unlink()
+    (tmp_path / "journal.db").write_bytes(b"no database" * 500)
+    app = page(tmp_path, "review", monkeypatch)
+    assert "cats status --recover" in app.error[0].value
+    assert not panels(app)
+
+
+def test_agreement_shows_its_figures_with_intervals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = small(tmp_path)
+    brats = {"proposed_dataset": "BraTS", "proposed_role": "target"}
+    with corpus.journal() as journal:
+        journal.decide(
+            [
+                decision("a", "accept", dataset="ImageNet", role="source"),
+                decision("b", "accept", dataset="ImageNet", role="source", reviewer="bob"),
+                decision("c", "reject", **brats),
+                decision("d", "reject", **brats, reviewer="bob"),
+            ]
+        )
+    app = page(tmp_path, "agreement", monkeypatch)
+    assert not app.exception
+    shown = {metric.label: metric.value for metric in app.metric}
+    assert shown == {"of one opinion": "100%", "kappa": "1.00", "alpha": "1.00"}
+    assert "2 units in 1 papers" in " ".join(caption.value for caption in app.caption)

@@ -1,0 +1,1 @@
+"""The review panel, one component in the page. Open `component.py` first."""

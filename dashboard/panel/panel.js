@@ -1,0 +1,964 @@
+// One item after the other: a key decides, saves and moves on; the server follows when it can.
+//
+// Python sends `data` (see component.py); this file sends back one state, the outbox: everything
+// that the server has not acknowledged. So nothing is lost when a message is, and a resent event
+// is known by its uid. Texts of papers reach the page through textContent alone.
+
+const PANELS = new WeakMap();
+const RESEND_MS = 3000; // without an answer the outbox is sent again
+const LATE_MS = 1500; // from then on the reviewer is told that saving takes long
+const ROLES = ["source", "target", "mention"];
+const CHOICES = 12; // of the type-ahead
+const UNNAMED = "not named in the text"; // as wire.py calls what stands for unnamed data
+
+// name, key, label, group. "c" and "r" are Streamlit's own.
+const ACTIONS = [
+  ["accept", "a", "Accept", "verdict"],
+  ["reject", "x", "Reject", "verdict"],
+  ["done", "f", "Finished", "verdict"],
+  ["source", "s", "Source", "role"],
+  ["target", "t", "Target", "role"],
+  ["mention", "m", "Mention", "role"],
+  ["other", "d", "Other dataset", "more"],
+  ["add", "i", "Add missed", "more"],
+  ["note", "n", "Note", "more"],
+  ["skip", "k", "Skip", "more"],
+  ["undo", "u", "Undo", "more"],
+  ["open", "o", "Open paper", "help"],
+  ["guide", "g", "Guidelines", "help"],
+  ["help", "?", "Keys", "help"],
+];
+const RESERVED = ["c", "r"];
+
+export default function ({ parentElement, data, setStateValue }) {
+  let panel = PANELS.get(parentElement);
+  if (!panel) PANELS.set(parentElement, (panel = new Panel(parentElement, data)));
+  panel.serve(data, setStateValue);
+  return () => {
+    panel.close();
+    PANELS.delete(parentElement);
+  };
+}
+
+/** What is decided and not yet acknowledged; in localStorage one entry an event, so that tabs do
+ * not overwrite each other. */
+class Outbox {
+  constructor(prefix) {
+    this.prefix = prefix;
+    this.events = new Map();
+    this.isSafe = true;
+    for (const name of Object.keys(this.storage() ?? {})) {
+      if (name.startsWith(prefix)) this.take(name, this.storage().getItem(name));
+    }
+  }
+
+  storage() {
+    try {
+      return window.localStorage;
+    } catch {
+      this.isSafe = false; // the browser forbids it: nothing outlives this tab
+      return null;
+    }
+  }
+
+  /** Hold the event of an entry as it is in localStorage; null if it is none. */
+  take(name, text) {
+    try {
+      const event = JSON.parse(text);
+      if (this.prefix + event.uid !== name) return null;
+      this.events.set(event.uid, event);
+      return event;
+    } catch {
+      return null;
+    }
+  }
+
+  add(event) {
+    this.events.set(event.uid, event);
+    try {
+      this.storage()?.setItem(this.prefix + event.uid, JSON.stringify(event));
+    } catch {
+      this.isSafe = false; // full: the event still goes out from memory
+    }
+  }
+
+  forget(uid) {
+    this.events.delete(uid);
+    this.storage()?.removeItem(this.prefix + uid);
+  }
+
+  inOrder() {
+    return [...this.events.values()].sort((a, b) => a.made - b.made);
+  }
+}
+
+/** Which key does what, as the reviewer wants it. */
+class Keys {
+  constructor() {
+    this.read();
+  }
+
+  read() {
+    let own = {};
+    try {
+      own = JSON.parse(localStorage.getItem("cats-keys")) ?? {};
+    } catch {
+      // unreadable or forbidden: the defaults
+    }
+    this.isOn = own.isOn !== false;
+    this.of = Object.fromEntries(
+      ACTIONS.map(([name, key]) => [name, own.of?.[name] ?? key]),
+    );
+  }
+
+  write() {
+    try {
+      localStorage.setItem("cats-keys", JSON.stringify({ isOn: this.isOn, of: this.of }));
+    } catch {
+      // lasts as long as this tab
+    }
+  }
+
+  action(key) {
+    return ACTIONS.find(([name]) => this.of[name] === key)?.[0];
+  }
+
+  /** Give an action a key; the action that had it takes the old one. */
+  set(action, key) {
+    const holder = this.action(key);
+    if (holder) this.of[holder] = this.of[action];
+    this.of[action] = key;
+    this.write();
+  }
+
+  reset() {
+    this.of = Object.fromEntries(ACTIONS.map(([name, key]) => [name, key]));
+    this.isOn = true;
+    this.write();
+  }
+}
+
+class Panel {
+  constructor(root, data) {
+    this.root = root;
+    this.at = {};
+    for (const node of root.querySelectorAll("[data-at]")) this.at[node.dataset.at] = node;
+    this.section = root.querySelector(".panel");
+    this.keys = new Keys();
+    this.outbox = new Outbox(`cats-outbox:${data.survey}:${data.reviewer}:`);
+    this.items = new Map(); // id -> item
+    this.order = []; // ids as the server ranks them
+    this.front = []; // ids that were undone and come first
+    this.gone = new Map(); // id -> uid of the decision that the server may not know yet
+    this.known = new Map(); // uid -> standing decision that the server told of
+    this.notes = new Map(); // id -> note that is not decided on yet
+    this.current = null;
+    this.last = 0; // time of the last event, so that no two share one
+    this.sent = 0;
+    this.answered = 0;
+    for (const event of this.outbox.inOrder()) this.apply(event, { isOwn: true });
+    this.buttons();
+    this.listen();
+  }
+
+  // --- between server and page ---------------------------------------------------------------
+
+  serve(data, setStateValue) {
+    this.data = data;
+    this.setState = setStateValue;
+    this.answered = Math.max(this.answered, data.answered ?? 0);
+    this.catalogue = data.catalogue ? indexed(data.catalogue) : this.catalogue;
+    this.codebook = data.codebook ?? this.codebook;
+    for (const uid of data.saved) this.saved(uid);
+    for (const made of data.past) this.known.set(made.uid, made);
+    for (const { uid } of data.refused) {
+      this.outbox.forget(uid);
+      for (const [id, held] of this.gone) if (held === uid) this.gone.delete(id);
+    }
+    // What is still in front once its undo is stored belongs to another queue.
+    const undoing = new Set(this.outbox.inOrder().filter(({ undoes }) => undoes).map(({ item }) => item));
+    for (const item of data.items) {
+      this.items.set(item.id, item);
+      for (const made of item.made) this.known.set(made.uid, made);
+    }
+    this.order = data.order;
+    const ranked = new Set(this.order);
+    for (const [id, uid] of this.gone) {
+      if (!ranked.has(id) && !this.outbox.events.has(uid)) this.gone.delete(id);
+    }
+    this.front = this.front.filter((id) => undoing.has(id) && !ranked.has(id));
+    this.forgetOld(ranked);
+    this.theme();
+    this.settle();
+    const isWanting = this.wanted().length > 0 || !this.catalogue || !this.codebook;
+    if (data.error) this.again();
+    else if (this.outbox.events.size || isWanting) this.send();
+  }
+
+  saved(uid) {
+    const event = this.outbox.events.get(uid);
+    if (event?.verdict === "undo") this.known.delete(event.undoes);
+    else if (event) this.known.set(uid, event);
+    this.outbox.forget(uid);
+  }
+
+  /** Items are held a while after their decision, so that an undo is as fast as a key. */
+  forgetOld(ranked) {
+    for (const id of this.items.keys()) {
+      if (this.items.size <= 200) return;
+      if (!ranked.has(id) && id !== this.current) this.items.delete(id);
+    }
+  }
+
+  wanted() {
+    return this.order.filter((id) => !this.items.has(id));
+  }
+
+  send() {
+    clearTimeout(this.timer);
+    if (this.answered >= this.sent) this.askedAt = performance.now();
+    this.sent += 1;
+    this.setState("outbox", {
+      sent: this.sent,
+      events: this.outbox.inOrder(),
+      held: [...this.items.keys()],
+      lacks: [...(this.catalogue ? [] : ["catalogue"]), ...(this.codebook ? [] : ["codebook"])],
+    });
+    this.again();
+  }
+
+  /** Send unless an answer is on its way: what is made meanwhile goes with the next message. */
+  flush() {
+    if (this.answered >= this.sent) this.send();
+  }
+
+  /** Look after a while whether there was an answer, and send again if not. */
+  again() {
+    clearTimeout(this.timer);
+    clearTimeout(this.late);
+    this.late = setTimeout(() => this.saving(), LATE_MS);
+    this.timer = setTimeout(() => {
+      if (this.outbox.events.size || this.answered < this.sent) this.send();
+      this.saving();
+    }, RESEND_MS);
+  }
+
+  // --- decisions -----------------------------------------------------------------------------
+
+  /** What an event does to the queue; what another tab undoes does not come before all else. */
+  apply(event, { isOwn }) {
+    this.last = Math.max(this.last, event.made);
+    if (event.verdict === "add" || event.adds) return;
+    this.front = this.front.filter((id) => id !== event.item);
+    if (event.verdict !== "undo") this.gone.set(event.item, event.uid);
+    else {
+      this.gone.delete(event.item);
+      if (isOwn) this.front = [event.item, ...this.front];
+    }
+  }
+
+  make(verdict, item, fields) {
+    this.last = Math.max(Date.now(), this.last + 1);
+    const event = { uid: uid(), verdict, item: item.id, work: item.work, made: this.last, ...fields };
+    this.outbox.add(event); // before anything is painted
+    this.apply(event, { isOwn: true });
+    return event;
+  }
+
+  /** What goes with any decision on an item. */
+  about(item) {
+    const note = this.notes.get(item.id);
+    return { token: item.token, title: plain(item.title), ...(note ? { note } : {}) };
+  }
+
+  decide(verdict, decided = {}) {
+    const item = this.items.get(this.current);
+    if (!item) return;
+    this.make(verdict, item, {
+      dataset: item.dataset, role: item.role, ...decided, ...this.about(item), shown_ms: this.shownMs(),
+    });
+    this.notes.delete(item.id);
+    this.settle();
+    this.afterPaint();
+  }
+
+  /** On a claim a role decides: the proposed one accepts, another one corrects. On a whole paper
+   * it adds what is selected. */
+  role(role) {
+    const item = this.items.get(this.current);
+    if (!item) return;
+    if (item.kind === "paper") this.addSelected(role);
+    else this.decide(role === item.role ? "accept" : "edit", { role });
+  }
+
+  undo() {
+    const last = this.past().filter(({ elsewhere }) => !elsewhere).at(-1);
+    if (!last) return this.say("There is nothing to undo.");
+    this.takeBack(last);
+  }
+
+  takeBack(event) {
+    const adds = event.verdict === "add";
+    this.make("undo", { id: event.item, work: event.work }, { undoes: event.uid, adds });
+    this.known.delete(event.uid);
+    if (!adds) this.current = event.item;
+    this.settle();
+    this.redrawUses();
+    this.afterPaint();
+  }
+
+  /** This reviewer's standing decisions, oldest first: those the server told, then the outbox. */
+  past() {
+    const list = new Map(this.known);
+    for (const event of this.outbox.inOrder()) {
+      if (event.verdict === "undo") list.delete(event.undoes);
+      else list.set(event.uid, event);
+    }
+    return [...list.values()].sort((a, b) => a.made - b.made);
+  }
+
+  /** What is on the screen stays until it is decided, so that no key meets another item than the
+   * one that was seen; then the first of the queue follows. */
+  settle() {
+    const queue = this.queue();
+    const stays = this.current !== null && !this.gone.has(this.current);
+    const isShown = stays && (this.items.has(this.current) || queue.includes(this.current));
+    if (!isShown) this.current = queue[0] ?? null;
+    if (this.drawn !== this.current || this.isBlank) this.draw();
+    this.figures();
+  }
+
+  queue() {
+    const all = [...this.front, ...this.order.filter((id) => !this.front.includes(id))];
+    return all.filter((id) => !this.gone.has(id));
+  }
+
+  afterPaint() {
+    setTimeout(() => this.flush(), 0);
+  }
+
+  shownMs() {
+    return Math.round(performance.now() - this.shownSince);
+  }
+
+  // --- drawing -------------------------------------------------------------------------------
+
+  draw() {
+    const item = this.items.get(this.current);
+    this.drawn = this.current;
+    this.isBlank = this.current !== null && !item;
+    this.section.dataset.item = item ? item.id : "";
+    this.section.classList.toggle("empty", !item);
+    this.shownSince = performance.now();
+    this.question(item);
+    this.at.title.replaceChildren(...(item ? marked(item.title) : []));
+    this.heading(item);
+    this.text(item);
+    this.others(item);
+    this.uses(item);
+    this.showNote(item);
+    this.arm(item);
+    if (this.current === null) this.say("Nothing waits for your decision.");
+    if (item) this.say(this.spokenOf(item));
+  }
+
+  question(item) {
+    const parts = [];
+    if (!item) parts.push(this.isBlank ? "Bringing it back …" : "Nothing waits for your decision.");
+    else {
+      parts.push(item.ask[0], item.dataset && node("b", item.dataset, "name"), item.ask[1]);
+      if (item.role) parts.push(node("b", item.role, `role ${item.role}`), "?");
+      if (item.how) parts.push(node("small", item.how));
+    }
+    this.at.question.replaceChildren(...parts.filter(Boolean).flatMap((part) => [part, " "]));
+  }
+
+  heading(item) {
+    const parts = item ? [item.about] : [];
+    if (item?.link) {
+      const link = node("a", item.linkText);
+      link.href = item.link;
+      link.target = "_blank";
+      link.rel = "noopener noreferrer";
+      parts.push(" · ", link);
+    }
+    this.at.about.replaceChildren(...parts);
+  }
+
+  text(item) {
+    const blocks = (item?.passages ?? []).flatMap((passage) => {
+      const text = node("p", "", "passage");
+      text.dir = "auto";
+      text.dataset.section = passage.section;
+      text.dataset.order = passage.order;
+      text.append(...marked(passage.text));
+      return [node("h4", passage.label), text];
+    });
+    this.at.text.replaceChildren(...blocks);
+    const evidence = this.at.text.querySelector(".evidence, .own");
+    const place = evidence ? evidence.offsetTop - this.at.text.clientHeight / 3 : 0;
+    this.at.text.scrollTop = Math.max(0, place);
+  }
+
+  /** The claims on the paper with what this reviewer made of them, and what was added. */
+  uses(item) {
+    const made = this.past().filter((event) => event.work === item?.work);
+    const states = new Map(made.map((event) => [event.item, STATES[event.verdict]]));
+    const rows = (item?.uses ?? []).map((use) => this.use(use, states.get(use.id), item));
+    for (const event of made) {
+      if (event.verdict === "add" || event.verdict === "edit") rows.push(this.addedUse(event));
+    }
+    this.at.uses.replaceChildren(...rows);
+    this.at.uses.closest("section").hidden = rows.length === 0;
+  }
+
+  use({ id, dataset, role, via }, state, item) {
+    const row = node("li", "", state ?? "");
+    row.append(node("bdi", dataset), " ", node("span", role, `role ${role}`));
+    if (via) row.append(" ", node("small", `by ${via}`));
+    if (state) row.append(" ", node("small", state));
+    if (id && id === item.id) {
+      row.classList.add("this");
+      row.setAttribute("aria-current", "true");
+    }
+    return row;
+  }
+
+  addedUse(event) {
+    const { dataset, role } = event;
+    const row = this.use({ dataset, role }, "by you", {});
+    if (event.verdict !== "add") return row;
+    const remove = node("button", "remove", "remove");
+    remove.type = "button";
+    remove.setAttribute("aria-label", `remove ${event.dataset} as ${event.role}`);
+    remove.addEventListener("click", () => this.takeBack(event));
+    row.append(" ", remove);
+    return row;
+  }
+
+  redrawUses() {
+    this.uses(this.items.get(this.current));
+  }
+
+  /** To an adjudicator: what people said, side by side. */
+  others(item) {
+    const said = item?.others ?? [];
+    this.at.others.hidden = said.length === 0;
+    this.at.said.replaceChildren(
+      ...said.map(({ who, said, note }) => {
+        const row = node("li", "");
+        row.append(node("bdi", who), " ", node("b", said));
+        if (note) row.append(node("small", note));
+        return row;
+      }),
+    );
+  }
+
+  figures() {
+    const pending = this.outbox.inOrder();
+    const counts = ({ verdict, elsewhere }) => this.data.counts.includes(verdict) && !elsewhere;
+    const taken = pending.map(({ undoes }) => this.known.get(undoes)).filter(Boolean).filter(counts);
+    const undone = new Set(pending.map(({ undoes }) => undoes));
+    const fresh = pending.filter((event) => counts(event) && !undone.has(event.uid));
+    const done = this.data.done + fresh.length - taken.length;
+    this.section.dataset.ahead = this.wanted().length === 0 ? "all" : "some";
+    this.at.survey.textContent = this.data.title;
+    this.at.done.textContent = done.toLocaleString("en");
+    this.at.total.textContent = this.data.total.toLocaleString("en");
+    const bar = this.root.querySelector(".bar");
+    bar.setAttribute("aria-valuemax", String(this.data.total));
+    bar.setAttribute("aria-valuenow", String(done));
+    bar.firstElementChild.style.inlineSize = `${(100 * done) / Math.max(1, this.data.total)}%`;
+    const { n, ms } = this.data.today;
+    const isPaced = n >= 3 && ms > 0;
+    this.at.pace.textContent = isPaced ? `${((n * 60000) / ms).toFixed(1)} a minute today` : "";
+    this.at.stop.hidden = !this.data.stop;
+    this.at.stop.textContent = this.data.stop ?? "";
+    this.listPast();
+    this.saving();
+  }
+
+  listPast() {
+    const isHere = ({ verdict, elsewhere }) => VERBS[verdict] && !elsewhere;
+    const shown = this.past().filter(isHere).slice(-6).reverse();
+    this.at.past.replaceChildren(
+      ...shown.map(({ verdict, dataset, role, title }) => {
+        const row = node("li", "", verdict);
+        row.append(node("b", VERBS[verdict]), " ");
+        if (dataset) row.append(node("bdi", dataset), " ");
+        if (role) row.append(node("span", role, `role ${role}`));
+        row.append(node("small", title ?? "", "clip"));
+        return row;
+      }),
+    );
+  }
+
+  saving() {
+    const n = this.outbox.events.size;
+    const isLate = n > 0 && this.answered < this.sent && performance.now() - this.askedAt >= LATE_MS;
+    const kept = this.outbox.isSafe ? "kept in this browser" : "NOT kept if this tab closes";
+    this.at.saved.textContent = n === 0 ? "all saved" : isLate || this.data.error ? `${n} not saved yet, ${kept}` : "saving …";
+    this.at.saved.classList.toggle("late", isLate || Boolean(this.data.error && n));
+    const refused = this.data.refused.map(({ reason }) => `One decision was refused: ${reason}`);
+    const notices = [this.data.error, ...refused].filter(Boolean).join(" ");
+    if (this.at.notice.textContent !== notices) this.at.notice.textContent = notices;
+    this.at.notice.hidden = !notices;
+  }
+
+  say(text) {
+    this.at.spoken.textContent = text;
+  }
+
+  spokenOf(item) {
+    const about = [item.ask[0], item.dataset, item.ask[1], item.role].filter(Boolean).join(" ");
+    const said = [`${about}?`, item.how && `${item.how}.`, `${plain(item.title)}.`, item.evidence];
+    return said.filter(Boolean).join(" ");
+  }
+
+  theme() {
+    const shade = getComputedStyle(this.section).getPropertyValue("--st-background-color").trim();
+    const rgb = shade.match(/^#(..)(..)(..)/)?.slice(1).map((part) => parseInt(part, 16));
+    const [red, green, blue] = rgb ?? [255, 255, 255];
+    const isDark = 0.3 * red + 0.6 * green + 0.1 * blue < 128;
+    this.section.dataset.theme = isDark ? "dark" : "light";
+  }
+
+  // --- keys and buttons ----------------------------------------------------------------------
+
+  buttons() {
+    const groups = new Map();
+    for (const [name, , label, group] of ACTIONS) {
+      const button = node("button", "");
+      button.type = "button";
+      button.dataset.action = name;
+      button.append(node("kbd", ""), node("span", label));
+      button.addEventListener("click", () => this.act(name));
+      if (!groups.has(group)) groups.set(group, node("div", "", `group ${group}`));
+      groups.get(group).append(button);
+    }
+    this.at.keys.replaceChildren(...groups.values());
+    this.label();
+  }
+
+  button(name) {
+    return this.at.keys.querySelector(`[data-action=${name}]`);
+  }
+
+  label() {
+    for (const [name, , label] of ACTIONS) {
+      const key = this.keys.of[name];
+      this.button(name).firstElementChild.textContent = key;
+      this.button(name).setAttribute("aria-keyshortcuts", key);
+      this.button(name).title = `${label} (${key})`;
+    }
+  }
+
+  /** Which buttons this item can take: a whole paper is finished, a claim is accepted or not. */
+  arm(item) {
+    const isPaper = item?.kind === "paper";
+    for (const [name, , , group] of ACTIONS) {
+      if (group !== "help" && name !== "undo") this.button(name).disabled = !item;
+    }
+    for (const name of ["accept", "reject", "other"]) this.button(name).hidden = isPaper;
+    this.button("done").hidden = !isPaper;
+    this.button("add").disabled = !item || item.kind === "name";
+    this.button("open").disabled = !item?.link;
+    for (const role of ROLES) this.button(role).classList.toggle("proposed", item?.role === role);
+  }
+
+  act(name) {
+    if (this.button(name).disabled || this.button(name).hidden) return;
+    if (ROLES.includes(name)) this.role(name);
+    else if (["accept", "reject", "done", "skip"].includes(name)) this.decide(name);
+    else if (name === "undo") this.undo();
+    else if (name === "other") this.pick("edit");
+    else if (name === "add") this.pick("add");
+    else if (name === "note") this.editNote();
+    else if (name === "open") this.at.about.querySelector("a")?.click();
+    else if (name === "guide") this.openGuide();
+    else this.openKeys();
+  }
+
+  listen() {
+    this.stop = new AbortController();
+    const { signal } = this.stop;
+    document.addEventListener("keydown", (event) => this.pressed(event), { signal });
+    // A held Enter or space must not press a button again and again.
+    this.root.addEventListener("keydown", (event) => {
+      if (event.repeat && event.target.closest?.("button")) event.preventDefault();
+      if (isField(event.target)) event.stopPropagation(); // Streamlit has keys of its own
+    }, { signal });
+    window.addEventListener("storage", (event) => this.elsewhere(event), { signal });
+    document.addEventListener("selectionchange", () => this.armAdd(), { signal });
+    for (const dialog of this.root.querySelectorAll("dialog")) {
+      dialog.querySelector(".close")?.addEventListener("click", () => this.leave(dialog), { signal });
+      dialog.addEventListener("keydown", (event) => {
+        if (event.key !== "Escape" || event.isComposing) return;
+        event.preventDefault();
+        this.leave(dialog);
+      }, { signal });
+    }
+    this.listenNote(signal);
+    this.listenPicker(signal);
+    this.listenKeys(signal);
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    clearTimeout(this.late);
+    this.stop.abort();
+  }
+
+  /** Close a dialog, and have the next key meet the panel at once: a browser takes the focus out of
+   * a closed dialog only later. */
+  leave(dialog) {
+    dialog.close();
+    const focused = this.root.activeElement;
+    if (!focused || dialog.contains(focused)) this.section.focus({ preventScroll: true });
+  }
+
+  pressed(event) {
+    const isPlain = !event.ctrlKey && !event.metaKey && !event.altKey && !event.isComposing;
+    if (!isPlain || event.repeat || event.defaultPrevented || !this.keys.isOn) return;
+    if (isField(event.composedPath()[0]) || this.root.querySelector("dialog[open]")) return;
+    const action = this.keys.action(event.key.length === 1 ? event.key.toLowerCase() : event.key);
+    if (!action) return;
+    event.preventDefault();
+    this.act(action);
+  }
+
+  /** Another tab of this reviewer decided, or had its decision acknowledged. */
+  elsewhere({ key, newValue }) {
+    if (key === "cats-keys") return this.keys.read(), this.label();
+    if (!key?.startsWith(this.outbox.prefix)) return;
+    if (newValue === null) {
+      this.saved(key.slice(this.outbox.prefix.length));
+      this.figures();
+      return;
+    }
+    const event = this.outbox.take(key, newValue);
+    if (event) this.apply(event, { isOwn: false });
+    this.settle();
+  }
+
+  // --- note ----------------------------------------------------------------------------------
+
+  listenNote(signal) {
+    const field = this.at.note.querySelector("input");
+    field.addEventListener("input", () => this.notes.set(this.current, field.value), { signal });
+    field.addEventListener("keydown", (event) => {
+      if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+      if (event.key === "Escape") this.notes.delete(this.current);
+      this.showNote(this.items.get(this.current));
+      this.section.focus({ preventScroll: true });
+    }, { signal });
+  }
+
+  editNote() {
+    this.at.note.hidden = false;
+    this.at.note.querySelector("input").focus();
+  }
+
+  showNote(item) {
+    const note = (item && this.notes.get(item.id)) ?? "";
+    this.at.note.hidden = note === "";
+    this.at.note.querySelector("input").value = note;
+  }
+
+  // --- type-ahead ----------------------------------------------------------------------------
+
+  armAdd() {
+    this.button("add").classList.toggle("armed", this.selected() !== null);
+  }
+
+  /** The words selected in one passage, and where they stand in it, in characters as Python counts
+   * them; null if nothing is selected. */
+  selected() {
+    const selection = this.root.getSelection?.() ?? document.getSelection();
+    if (!selection?.rangeCount || selection.isCollapsed) return null;
+    const range = selection.getRangeAt(0);
+    const from = range.startContainer.parentElement?.closest("[data-section]");
+    const to = range.endContainer.parentElement?.closest("[data-section]");
+    if (!from || from !== to || !this.section.contains(from)) return null;
+    const words = range.toString();
+    const surface = words.trim();
+    if (!surface || surface.length > 200) return null;
+    const before = document.createRange();
+    before.setStart(from, 0);
+    before.setEnd(range.startContainer, range.startOffset);
+    const start = nCharacters(before.toString() + words.slice(0, words.indexOf(surface)));
+    const { section, order } = from.dataset;
+    const end = start + nCharacters(surface);
+    return { surface, span: { section, order: Number(order), start, end } };
+  }
+
+  /** Add what is selected at once where it is a dataset's name; else ask which one it is. */
+  addSelected(role) {
+    const selected = this.selected();
+    const [best] = selected ? matches(this.catalogue ?? [], selected.surface) : [];
+    const isNamed = best?.names.includes(folded(selected?.surface ?? ""));
+    if (isNamed) this.add(best.id, role, selected);
+    else this.pick("add", role);
+  }
+
+  add(dataset, role, selected) {
+    const item = this.items.get(this.current);
+    this.make("add", item, { dataset, role, ...this.about(item), ...selected?.span });
+    this.notes.delete(item.id);
+    this.showNote(item);
+    this.redrawUses();
+    this.figures();
+    this.say(`Added ${dataset} as ${role}.`);
+    this.afterPaint();
+  }
+
+  pick(verdict, role) {
+    const item = this.items.get(this.current);
+    if (!item) return;
+    this.picks = verdict;
+    this.words = verdict === "add" ? this.selected() : null;
+    this.at.picking.textContent = verdict === "add" ? "Add a dataset that was missed" : "It is another dataset";
+    const preset = role ?? (verdict === "add" ? null : item.role);
+    for (const radio of this.radios()) radio.checked = radio.value === preset;
+    const field = this.at.picker.querySelector("input");
+    field.value = this.words?.surface ?? "";
+    this.search();
+    this.at.picker.showModal();
+    field.focus();
+    field.select();
+  }
+
+  radios() {
+    return [...this.at.picker.querySelectorAll("[type=radio]")];
+  }
+
+  listenPicker(signal) {
+    const picker = this.at.picker;
+    const field = picker.querySelector("input");
+    field.addEventListener("input", () => this.search(), { signal });
+    picker.addEventListener("keydown", (event) => {
+      if (event.isComposing) return;
+      const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+      if (step && event.target === field) this.move(step);
+      else if (event.key === "Enter") this.picked();
+      else return;
+      event.preventDefault();
+    }, { signal });
+    picker.addEventListener("click", ({ target }) => {
+      const option = target.closest?.("[role=option]");
+      if (!option) return;
+      this.choose([...option.parentElement.children].indexOf(option));
+      this.picked();
+    }, { signal });
+  }
+
+  search() {
+    const typed = this.at.picker.querySelector("input").value.trim();
+    const known = this.catalogue ?? [];
+    this.found = (typed ? matches(known, typed) : this.likely(known)).slice(0, CHOICES);
+    const isListed = this.found.some(({ id }) => folded(id) === folded(typed));
+    if (typed && !isListed) this.found.push({ id: typed, about: "as written, not in the catalogue" });
+    const list = this.at.picker.querySelector("ul");
+    list.replaceChildren(
+      ...this.found.map((entry, n) => {
+        const option = node("li", "", "");
+        option.id = `cats-option-${n}`;
+        option.setAttribute("role", "option");
+        option.append(node("bdi", entry.id), " ", node("small", entry.about));
+        return option;
+      }),
+    );
+    this.choose(0);
+  }
+
+  /** Before anything is typed: what stands for unnamed data, then what the paper uses elsewhere. */
+  likely(known) {
+    const item = this.items.get(this.current);
+    const here = new Set(item.uses.map(({ dataset }) => dataset));
+    const isHere = ({ id }) => here.has(id) && id !== item.dataset;
+    const isUnnamed = ({ id, about }) => about === UNNAMED && id !== item.dataset;
+    return [...known.filter(isUnnamed), ...known.filter((entry) => isHere(entry) && !isUnnamed(entry))];
+  }
+
+  move(step) {
+    this.choose((this.chosen + step + this.found.length) % Math.max(1, this.found.length));
+  }
+
+  choose(n) {
+    this.chosen = n;
+    const options = this.at.picker.querySelectorAll("[role=option]");
+    options.forEach((option, at) => option.setAttribute("aria-selected", String(at === n)));
+    const field = this.at.picker.querySelector("input");
+    if (options[n]) field.setAttribute("aria-activedescendant", options[n].id);
+    else field.removeAttribute("aria-activedescendant");
+    options[n]?.scrollIntoView({ block: "nearest" });
+  }
+
+  picked() {
+    const entry = this.found[this.chosen];
+    const role = this.radios().find((radio) => radio.checked)?.value;
+    const item = this.items.get(this.current);
+    if (!entry || !item) return;
+    if (!role) return this.radios()[0].focus();
+    this.leave(this.at.picker);
+    if (this.picks === "add") return this.add(entry.id, role, this.words);
+    const isSame = entry.id === item.dataset && role === item.role;
+    this.decide(isSame ? "accept" : "edit", { dataset: entry.id, role });
+  }
+
+  // --- keys and guidelines -------------------------------------------------------------------
+
+  openKeys() {
+    this.at.single.checked = this.keys.isOn;
+    this.at.bindings.replaceChildren(
+      ...ACTIONS.map(([name, , label]) => {
+        const row = node("tr", "");
+        const change = node("button", "change", "change");
+        change.type = "button";
+        change.setAttribute("aria-label", `change the key of ${label}`);
+        change.addEventListener("click", () => this.rebind(name, change));
+        row.append(node("td", label), cell(node("kbd", this.keys.of[name])), cell(change));
+        return row;
+      }),
+    );
+    if (!this.at.keysheet.open) this.at.keysheet.showModal();
+  }
+
+  rebind(name, button) {
+    button.textContent = "press a key";
+    button.addEventListener("keydown", (event) => {
+      event.preventDefault();
+      event.stopPropagation();
+      const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+      const isFree = key.length === 1 && key !== " " && !RESERVED.includes(key);
+      if (isFree) this.keys.set(name, key);
+      this.label();
+      this.openKeys();
+      const at = ACTIONS.findIndex(([action]) => action === name);
+      const row = this.at.bindings.children[at];
+      row.querySelector("button").focus();
+      if (!isFree && key !== "Escape") row.querySelector("button").textContent = `“${key}” is taken by the page`;
+    }, { once: true });
+  }
+
+  listenKeys(signal) {
+    this.at.single.addEventListener("change", () => {
+      this.keys.isOn = this.at.single.checked;
+      this.keys.write();
+    }, { signal });
+    this.at.defaults.addEventListener("click", () => {
+      this.keys.reset();
+      this.label();
+      this.openKeys();
+    }, { signal });
+  }
+
+  openGuide() {
+    if (!this.at.codebook.children.length) this.at.codebook.append(...written(this.codebook ?? ""));
+    this.at.guide.showModal();
+  }
+}
+
+const VERBS = { accept: "yes", reject: "no", edit: "is", add: "added", skip: "skipped", done: "finished" };
+const STATES = { accept: "yes", reject: "no", edit: "no", skip: "skipped" };
+
+/** Tag name, text, class. */
+function node(name, text, css = "") {
+  const made = document.createElement(name);
+  made.textContent = text;
+  if (css) made.className = css;
+  return made;
+}
+
+function cell(content) {
+  const made = node("td", "");
+  made.append(content);
+  return made;
+}
+
+/** Runs [text, classes] as nodes; a run with a class is a mark, its dataset named in the title. */
+function marked(runs) {
+  return runs.map(([text, css, title]) => {
+    if (!css) return document.createTextNode(text);
+    const made = node(css.includes("mark") ? "mark" : "span", text, css);
+    if (title) made.title = title;
+    return made;
+  });
+}
+
+/** Characters as Python counts them: a browser counts some of them twice. */
+function nCharacters(text) {
+  return [...text].length;
+}
+
+function plain(runs) {
+  return runs.map(([text]) => text).join("");
+}
+
+function isField(target) {
+  return Boolean(target?.closest?.("input:not([type=radio],[type=checkbox]), textarea, select, [contenteditable]"));
+}
+
+/** As `data.catalogue.key`: letters, digits, + and & of a name. */
+function folded(name) {
+  return name.normalize("NFKC").toLowerCase().replace(/[^\p{L}\p{N}+&]/gu, "");
+}
+
+function indexed(catalogue) {
+  return catalogue.map(([id, about, ...names]) => ({ id, about, names: [id, ...names].map(folded) }));
+}
+
+/** The datasets whose names hold what was typed: whole names first, then beginnings, then the rest. */
+function matches(catalogue, typed) {
+  const wanted = folded(typed);
+  if (!wanted) return [];
+  const ranked = [];
+  catalogue.forEach((entry, place) => {
+    let best = Infinity;
+    entry.names.forEach((name, at) => {
+      const how = name === wanted ? 0 : name.startsWith(wanted) ? 2 : name.includes(wanted) ? 4 : Infinity;
+      best = Math.min(best, how + (at > 0)); // the first name is the usual one
+    });
+    if (best < Infinity) ranked.push([best, best < 4 ? entry.id.length : 0, place, entry]);
+  });
+  ranked.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
+  return ranked.map((row) => row[3]);
+}
+
+/** The codebook's Markdown: headings, lists, paragraphs, `code`, **bold** and *emphasis*. */
+function written(markdown) {
+  const blocks = [];
+  for (const line of markdown.split("\n")) {
+    const heading = line.match(/^(#+) (.*)/);
+    if (heading) blocks.push(node(heading[1].length > 1 ? "h4" : "h3", heading[2]));
+    else if (line.startsWith("- ")) {
+      if (blocks.at(-1)?.tagName !== "UL") blocks.push(node("ul", ""));
+      const row = node("li", "");
+      row.append(...inline(line.slice(2)));
+      blocks.at(-1).append(row);
+    } else if (line.trim()) {
+      const paragraph = node("p", "");
+      paragraph.append(...inline(line));
+      blocks.push(paragraph);
+    }
+  }
+  return blocks;
+}
+
+function inline(text) {
+  return text.split(/(`[^`]+`|\*\*[^*]+\*\*|\*[^*]+\*)/).map((part) => {
+    if (part.startsWith("`")) return node("code", part.slice(1, -1));
+    if (part.startsWith("**")) return node("b", part.slice(2, -2));
+    if (part.startsWith("*")) return node("em", part.slice(1, -1));
+    return document.createTextNode(part);
+  });
+}
+
+/** A random version 4 UUID; crypto.randomUUID is missing where the page comes over plain http. */
+function uid() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}

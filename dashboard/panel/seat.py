@@ -1,0 +1,88 @@
+"""A reviewer's seat: who it is, and the panel before them. The review pages call `work_through`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from annotate.review import Shown
+from dashboard import identity
+from dashboard.panel.component import panel
+from dashboard.panel.desk import Desk
+from data.corpus import Corpus
+from data.errors import CatsError
+
+# The panel fills the window; a reviewer should not have to scroll the page around it.
+_STYLE = """<style>
+.stMainBlockContainer { padding: 0.6rem clamp(0.8rem, 2vw, 2rem); }
+.stMainBlockContainer > .stVerticalBlock { gap: 0; }
+@media (max-width: 860px) { .stMainBlockContainer { padding-top: 3.4rem; } }
+.stAppHeader { background: transparent; pointer-events: none; }
+.stAppHeader button { pointer-events: auto; }
+[data-testid="stStatusWidget"] { display: none; } /* the panel says itself what is saved */
+.cats-unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; margin: 0;
+  clip-path: inset(50%); }
+</style>"""
+
+
+def work_through(path: Path, name: Shown, *, heading: str, trend: str = "") -> None:
+    """The page on which a reviewer works through a queue of the survey in `path`; see `Desk`."""
+    st.html(f'{_STYLE}<h1 class="cats-unseen">{heading}</h1>')
+    if reviewer() is not None:
+        _panel(path, name, trend)
+
+
+def reviewer() -> str | None:
+    """Who sits here, or None after the page has said what is missing.
+
+    Raises:
+        InputError: the settings for a reverse proxy are wrong.
+    """
+    person = identity.this_reviewer()
+    if person.name is not None:
+        if "is_logged_in" in st.user.to_dict():
+            st.sidebar.button("Sign out", on_click=st.logout)
+        return person.name
+    if person.can_name:
+        return _named()
+    if person.can_sign_in:
+        st.info("Sign in to review; every decision is stored with your name.")
+        st.button("Sign in", on_click=st.login, type="primary")
+    else:
+        st.error(f"Nobody can review here: {person.refusal}.")
+    return None
+
+
+def _named() -> str | None:
+    """The name that this machine's user gives; it is in the address, so a reload keeps it."""
+    known = st.session_state.get("reviewer") or st.query_params.get("reviewer")
+    place = st.sidebar if identity.clean(known) else st
+    given = place.text_input(
+        "Reviewer", key="reviewer", bind="query-params", placeholder="your name"
+    )
+    name = identity.clean(given)
+    if not name:
+        st.info("Give your name; every decision is stored with it.")
+    return name or None
+
+
+@st.fragment
+def _panel(path: Path, name: Shown, trend: str) -> None:
+    """The panel alone runs again when it sends something; who sends is asked each time."""
+    person = identity.this_reviewer()
+    typed = identity.clean(st.session_state.get("reviewer")) if person.can_name else ""
+    who = person.name or typed
+    if not who:
+        st.error("You are signed out; sign in again. What is not saved waits in this browser.")
+        return
+    desk = st.session_state.get("desk")
+    asked = (who, name, trend)
+    if not isinstance(desk, Desk) or (desk.reviewer, desk.name, desk.trend) != asked:
+        try:
+            desk = Desk(Corpus(path), who, name, trend=trend)
+        except (CatsError, OSError) as e:
+            st.error(f"The survey cannot be read: {e}")
+            return
+        st.session_state["desk"] = desk
+    panel(desk)

@@ -1,0 +1,51 @@
+"""How far reviewers agree with each other and with themselves, and how long a decision takes."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from dashboard import survey
+
+path = survey.directory()
+told = survey.reviewers(path, survey.stamp(path))
+
+st.title("Agreement")
+frame = pd.DataFrame(told["agreement"])
+if frame.empty:
+    st.info("No paper has been read by two people yet: `cats review` with a second name.")
+else:
+    first = frame.iloc[0]
+    columns = st.columns(3)
+    columns[0].metric("of one opinion", f"{first['share']:.0%}", help="raw agreement")
+    for column, name in zip(columns[1:], ("kappa", "alpha"), strict=True):
+        interval = first[f"{name}_interval"]
+        told_of = "not defined" if interval is None else f"{first[name]:.2f}"
+        bounds = "" if interval is None else f"95%: {interval[0]:.2f} to {interval[1]:.2f}"
+        column.metric(name, told_of, help=bounds or None)
+        column.caption(bounds)
+    st.caption(
+        f"{first['of']}: {first['n']} units in {first['n_papers']} papers that two people or more "
+        "spoke of. kappa is Cohen's (Light's mean for more than two people), alpha is "
+        "Krippendorff's; intervals are 95% by bootstrap over papers. Where one answer is rare, "
+        "kappa and alpha are low even if people hardly ever differ: read them beside the share."
+    )
+    st.dataframe(
+        frame,
+        hide_index=True,
+        column_config={
+            "share": st.column_config.NumberColumn(format="percent"),
+            "kappa": st.column_config.NumberColumn(format="%.2f"),
+            "alpha": st.column_config.NumberColumn(format="%.2f"),
+        },
+    )
+    st.download_button("Download as CSV", frame.to_csv(index=False), file_name="cats-agreement.csv")
+for pair in told["confusion"]:
+    st.subheader(f"{pair['first']} (rows) and {pair['second']} (columns)")
+    st.dataframe(pd.DataFrame(pair["table"], pair["categories"], pair["categories"]))
+if told["repeats"]:
+    st.subheader("The same again, unannounced")
+    st.dataframe(pd.DataFrame(told["repeats"]), hide_index=True)
+if told["pace"]:
+    st.subheader("Seconds a decision")
+    st.dataframe(pd.DataFrame(told["pace"]), hide_index=True)
