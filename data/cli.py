@@ -233,7 +233,10 @@ def trends(
     ] = None,
     gold: Annotated[
         Path | None,
-        typer.Option(help="Gold labels (Parquet, CSV, JSONL) that correct the shares."),
+        typer.Option(
+            help="Gold labels (Parquet, CSV, JSONL) that correct the shares.",
+            show_default="the survey's own",
+        ),
     ] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
@@ -241,7 +244,7 @@ def trends(
     """What papers transfer from: shares, concentration, change, pairs; each with an interval."""
     from data.corpus import Corpus
     from data.cube import survey_cube
-    from data.gold_sample import read_labels
+    from data.gold_sample import read_labels, survey_labels
     from data.questions import frame, otherwise, selection
     from data.trends import note, survey_citations
 
@@ -254,9 +257,9 @@ def trends(
     }
     words |= {"organ": organ, "task": task, "targets": target, "text": text, "among": among}
     where = selection({**words, "min_score": min_score, "presence": presence})
-    labels = None if gold is None else read_labels(gold)
     with Corpus(corpus).connect() as db:
         cube = survey_cube(db)
+        labels = survey_labels(db) if gold is None else read_labels(gold)
         cited = f"; {survey_citations(db)}" if presence else ""
     found = frame(
         what,

@@ -20,6 +20,7 @@ from data.catalogue import PSEUDO_IDS
 from data.counting import Items
 from data.cube import UNKNOWN, Bools, Cube, Ints, Of
 from data.errors import InputError
+from data.gold import survey_gold
 from data.intervals import Floats
 from data.records import Role
 
@@ -131,6 +132,18 @@ def table_of(papers: Iterable[ReadPaper]) -> pa.Table:
             for dataset, role in sorted(paper.uses)
         ] or [of]
     return pa.Table.from_pylist(rows, schema=GOLD)
+
+
+def survey_labels(db: duckdb.DuckDBPyConnection) -> pa.Table | None:
+    """The survey's own gold labels, columns as `GOLD`; None where people have read no gold paper.
+
+    Args:
+        db: a connection from `Corpus.connect`.
+    """
+    if not db.sql("SELECT 1 FROM sample LIMIT 1").fetchall():
+        return None
+    labels = table_of(survey_gold(db).papers())
+    return labels if labels.num_rows else None
 
 
 _READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".jsonl": "read_json"}

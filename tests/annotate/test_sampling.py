@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 
 from annotate.sampling import _bands, draw, frame, still_needed
 from data.corpus import Corpus
+from data.cube import survey_cube
 from data.errors import InputError
 from data.gold import survey_gold
+from data.gold_sample import survey_labels
+from data.trends import shares
 
 
 def corpus_of(path: Path, n: int = 200) -> Corpus:
@@ -173,3 +176,23 @@ def test_a_year_is_planned_by_its_own_papers(tmp_path: Path) -> None:
     assert 1 <= one.n_papers <= 20  # of the 20 papers of that year
     with pytest.raises(InputError, match="no paper of 1999"):
         still_needed(corpus, dataset="ImageNet", width=30, year=1999)
+
+
+def test_gold_papers_correct_the_shares_of_their_survey(tmp_path: Path) -> None:
+    # Half of the papers are said to use ImageNet, half of these by mistake.
+    corpus = corpus_of(tmp_path)
+    with corpus.connect() as db:
+        assert survey_labels(db) is None
+    draw(corpus, n=80, seed=1, now=NOW)
+    with corpus.connect() as db:
+        assert survey_labels(db) is None
+        drawn = [row[0] for row in db.sql("SELECT work_id FROM sample").fetchall()]
+    right = {one for one in drawn if int(one[1:]) % 4 == 1}
+    closed(corpus, drawn, right, "ann", "bob")
+    with corpus.connect() as db:
+        labels, counted = survey_labels(db), survey_cube(db)
+    (row,) = shares(counted, by="all", gold=labels).to_dict(orient="records")
+    wrong = sum(int(one[1:]) % 4 == 3 for one in drawn)  # people's word counts at once
+    assert (row["dataset"], row["n_gold"]) == ("ImageNet", 80)
+    assert row["share"] == pytest.approx((100 - wrong) / 200)
+    assert row["corrected_low"] < 0.25 < row["corrected_high"] < 0.45
