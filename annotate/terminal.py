@@ -35,23 +35,28 @@ _STYLES: dict[str, str] = {
 _CONTROL = {
     code: "\ufffd" for code in (*range(32), 127, *range(128, 160)) if chr(code) not in "\n\t"
 }
+# The same keys as on the page (dashboard/panel/panel.js).
 _KEYS = {
     "a": "accept",
     "x": "reject",
-    "e": "edit",
-    "n": "add",
-    "d": "done",
-    "s": "skip",
-    "o": "note",
+    "s": "source",
+    "t": "target",
+    "m": "mention",
+    "d": "dataset",
+    "i": "add",
+    "f": "finished",
+    "k": "skip",
+    "n": "note",
     "u": "undo",
     "?": "help",
     "q": "quit",
 }
 _HELP = """\
 accept, reject  the dataset is used in that role, or is not
-edit            it is another dataset or another role
+source, target, mention   the dataset is right, and this is its role
+dataset         it is another dataset, or another role too
 add             the paper also uses another dataset
-done            the paper has no other use; a gold paper is closed by it
+finished        the paper has no other use; a gold paper is closed by it
 1-9             reject that claim of a paper; accept then takes the others and closes the paper
 skip            it does not come again to you
 note            a remark; the item stays
@@ -199,7 +204,7 @@ class _Session:
             elif key == "u":
                 if self._send(None, "undo"):
                     return "again"
-            elif key in _ACTIONS or (key.isdigit() and item.claims):
+            elif key in (*_ACTIONS, *_ROLES) or (key.isdigit() and item.claims):
                 outcome = self._act(key, item, shown_ms)
                 if outcome:
                     return outcome
@@ -219,8 +224,9 @@ class _Session:
             left = [claim for claim in item.claims if (claim.dataset, claim.role) not in decided]
             sent = [self._send(claim, "accept", shown_ms=shown_ms) for claim in left]
             return "next" if all(sent) and self._send(item, "done", shown_ms=shown_ms) else None
-        verdict = _ACTIONS[key]
-        fields = self._asked(verdict, item)
+        role = _ROLES.get(key)
+        verdict = _ACTIONS[key] if role is None else "accept" if role == item.role else "edit"
+        fields = {"role": role} if role and verdict == "edit" else self._asked(verdict, item)
         if not self._send(item, verdict, shown_ms=shown_ms, **fields):
             return None
         return {"note": None, "add": "again"}.get(verdict, "next")
@@ -297,12 +303,21 @@ class _Session:
             self._console.print(line, markup=False)
 
 
-_ACTIONS = {key: word.split()[0] for key, word in _KEYS.items() if key not in "u?q"}
+# Keys -> verdicts; those of roles are an edit, or an accept where the role is the proposed one.
+_ACTIONS = {
+    "a": "accept",
+    "x": "reject",
+    "d": "edit",
+    "i": "add",
+    "f": "done",
+    "k": "skip",
+    "n": "note",
+}
 
 
 def _prompt(item: Item) -> Text:
     is_paper = item.dataset is None
-    hidden = "xe" if is_paper else "d"
+    hidden = "xdstm" if is_paper else "f"
     if is_paper and not item.claims:
         hidden += "a"
     shown = [f"[{key}] {word}" for key, word in _KEYS.items() if key not in hidden]

@@ -94,7 +94,7 @@ def test_one_key_decides_without_enter_and_keys_typed_ahead_count(tmp_path: Path
     terminal.type("\x1b[A")  # an arrow, which ends in A
     terminal.wait_for("No such key")
     terminal.type("ax")
-    terminal.type("e")
+    terminal.type("d")
     terminal.wait_for("dataset ")
     terminal.type("CheXpert\n")
     terminal.wait_for("role ")
@@ -156,7 +156,7 @@ def test_a_dumb_terminal_takes_lines(tmp_path: Path) -> None:
 
 def test_a_pipe_does_the_same(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, n=2)
-    done = piped(corpus, "o\nodd\nn\nCOCO\ns\n?\nz\nx\ns\n")
+    done = piped(corpus, "n\nodd\ni\nCOCO\ns\n?\nz\nx\nk\n")
     assert done.returncode == 0, done.stderr
     assert "\x1b[" not in done.stdout
     assert "No such key: 'z'" in done.stdout
@@ -167,9 +167,17 @@ def test_a_pipe_does_the_same(tmp_path: Path) -> None:
     assert (made[0].note, made[1].dataset, made[1].role) == ("odd", "COCO", "source")
 
 
+def test_a_role_is_one_key(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, n=2)
+    assert piped(corpus, "m\ns\n").returncode == 0
+    first, second = decisions(corpus)
+    assert (first.verdict, first.dataset, first.role) == ("edit", first.proposed_dataset, "mention")
+    assert (second.verdict, second.role) == ("accept", "source")  # as was proposed
+
+
 def test_a_fault_is_said_and_the_item_stays(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, n=1)
-    done = piped(corpus, "e\n\n\nn\nCOCO\nq\n")
+    done = piped(corpus, "d\n\n\ni\nCOCO\nq\n")
     assert "changes nothing" in done.stdout
     assert "needs a dataset and a role" in done.stdout
     assert decisions(corpus) == []
@@ -190,7 +198,7 @@ def test_a_paper_is_taken_whole_but_for_what_is_wrong(tmp_path: Path) -> None:
         ("done", None),
     ]
     assert "Paper" not in piped(corpus, "", "--queue", "paper").stdout
-    again = piped(corpus, "d\n", "--paper", "W2")
+    again = piped(corpus, "f\n", "--paper", "W2")
     assert again.returncode == 0
     assert decisions(corpus)[-1].work_id == "W2"
 
@@ -198,7 +206,7 @@ def test_a_paper_is_taken_whole_but_for_what_is_wrong(tmp_path: Path) -> None:
 def test_gold_shows_the_text_and_no_proposal(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, n=3)
     draw(corpus, n=1, now=NOW)
-    done = piped(corpus, "n\nbrats\nt\nd\n", "--queue", "gold")
+    done = piped(corpus, "i\nbrats\nt\nf\n", "--queue", "gold")
     assert f"abstract: {TEXT}" in done.stdout
     assert "score" not in done.stdout
     assert "[x] reject" not in done.stdout
@@ -222,7 +230,7 @@ def test_texts_cannot_drive_the_terminal(tmp_path: Path) -> None:
     evil = "\x1b]52;c;aGk=\x07 ImageNet \x9b2J"
     works = [work("W1", title=f"[red]T[/red] {evil}", abstract=evil)]
     corpus = survey(tmp_path, works, [use("W1", evidence=evil)])
-    done = piped(corpus, "s\n")
+    done = piped(corpus, "k\n")
     assert not set("\x1b\x07\x9b") & set(done.stdout)
     assert "[red]T[/red]" in done.stdout
     assert plain("a\x1b[2Jb\n\tc") == "a\ufffd[2Jb\n\tc"
