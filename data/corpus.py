@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import duckdb
 
 PROTOCOL = "protocol.toml"
+SNAPSHOT = "snapshot.json"  # in a released survey, which nothing may change
 _FOLDERS: Mapping[type[Record], str] = {
     Work: "works",
     Passage: "passages",
@@ -45,6 +46,7 @@ _FOLDERS: Mapping[type[Record], str] = {
     Candidate: "candidates",
     Result: "results",
 }
+_JOURNAL = "journal.db"
 _PARTIAL = ".partial-"
 _WORKS_AT_ONCE = 20_000  # works whose abstracts are in memory together, 2 kB each
 _TEXTS_AT_ONCE = 200  # works whose full texts are, 100 kB each
@@ -147,16 +149,42 @@ class Corpus:
         write_whole(path / PROTOCOL, lambda file: file.write(protocol.encode()))
         return cls(path)
 
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the survey is a release (`data.release`), which nothing may change."""
+        return (self.path / SNAPSHOT).exists()
+
     def journal(self) -> Journal:
-        """The journal of this survey, opened."""
-        return Journal(self.path / "journal.db")
+        """The journal of this survey, opened to write.
+
+        Raises:
+            InputError: the survey is a snapshot.
+        """
+        self._refuse_snapshot()
+        return Journal(self.path / _JOURNAL)
+
+    def journal_as_it_is(self) -> Journal:
+        """The journal of this survey, opened to read; nothing is written."""
+        return Journal.reading(self.path / _JOURNAL)
+
+    def _refuse_snapshot(self) -> None:
+        if self.is_snapshot:
+            raise InputError(
+                "this is a released snapshot, which nothing may change; work on the survey that "
+                f"it was made of, or on a copy without {SNAPSHOT}",
+                path=self.path,
+            )
 
     def append(self, kind: type[R], records: Iterable[R], *, name: str) -> Path:
         """Write one part of records; a part of the same name is replaced whole.
 
         Args:
             name: the part's name without ending; unique to a run and a page or batch.
+
+        Raises:
+            InputError: the survey is a snapshot.
         """
+        self._refuse_snapshot()
         folder = self.path / _FOLDERS[kind]
         folder.mkdir(exist_ok=True)
         part = folder / f"{name}.parquet"
@@ -176,7 +204,7 @@ class Corpus:
 
         db = duckdb.connect()
         # The journal is read first: what it calls annotated is on disk already.
-        with self.journal() as journal:
+        with self.journal_as_it_is() as journal:
             tables = {
                 name: journal.table(name)
                 for name in ("runs", "checkpoints", "hits", "screened", "sought", "versions")

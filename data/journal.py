@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -100,29 +101,58 @@ class Journal:
         self._db = sqlite3.connect(
             path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
         )
+        with self._readable():
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            if not self._is_current():
+                self._db.executescript(_TABLES)
+
+    @classmethod
+    def reading(cls, path: Path) -> Journal:
+        """The journal at `path` to read only: an absent one is empty, and no file is made.
+
+        One of an earlier layout is brought up to date in memory.
+
+        Raises:
+            InputError: the file is not a journal, or of a later layout than this program knows.
+        """
+        journal = cls.__new__(cls)
+        journal.path = path
+        journal._db = _opened_to_read(path)
+        with journal._readable():
+            if not journal._is_current():
+                memory = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+                journal._db.backup(memory)
+                journal._db.close()
+                journal._db = memory
+                memory.executescript(_TABLES)
+        return journal
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """Close the file and say what to do where it cannot be read."""
         try:
-            self._prepare()
+            yield
         except sqlite3.DatabaseError as e:
             self._db.close()
             raise InputError(
                 f"not a readable journal ({e}); restore it from a copy, or move it away to start "
                 "a new one (checkpoints and decisions in it are then not used)",
-                path=path,
+                path=self.path,
             ) from e
 
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        layout = self._db.execute("PRAGMA user_version").fetchone()[0]
+    def _is_current(self) -> bool:
+        """Whether the tables are those of this layout."""
+        layout = int(self._db.execute("PRAGMA user_version").fetchone()[0])
         if layout > _LAYOUT:
+            self._db.close()
             raise InputError(
                 f"journal layout {layout} is newer than {_LAYOUT}, the latest this version of "
                 "cats knows; upgrade cats",
                 path=self.path,
             )
         # Some journals of this layout were made before it had its last table.
-        if layout < _LAYOUT or not self._has("splits"):
-            self._db.executescript(_TABLES)
+        return layout == _LAYOUT and self._has("splits")
 
     def _has(self, table: str) -> bool:
         named = "SELECT 1 FROM sqlite_master WHERE name = ?"
@@ -369,6 +399,18 @@ class Journal:
             [pa.array(value, field.type) for value, field in zip(values, schema, strict=True)],
             schema=schema,
         )
+
+
+def _opened_to_read(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        return sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode=ro",
+        uri=True,
+        timeout=_BUSY_MS / 1000,
+        isolation_level=None,
+        check_same_thread=False,
+    )
 
 
 def _decision_row(decision: Decision) -> tuple[Any, ...]:

@@ -44,7 +44,7 @@ def publish(corpus: Corpus, out: Path) -> Published:
     results = corpus.table("SELECT * FROM results")
     if results.num_rows:
         given.append(Result, from_table(Result, results), name=_PART)
-    with corpus.journal() as journal:
+    with corpus.journal_as_it_is() as journal:
         journal.copy(out / "journal.db")
     for own in ("datasets.csv", "dataset_papers.csv"):  # the survey's additions to the catalogue
         if (corpus.path / own).is_file():
