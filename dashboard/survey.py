@@ -77,13 +77,6 @@ def papers_by_year(path: Path, at: str) -> pd.DataFrame:
         return survey_papers_by_year(db)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def shares(path: Path, at: str, *, by: str, role: str, among: str) -> tuple[pd.DataFrame, str]:
-    """`data.trends.survey_shares`."""
-    with Corpus(path).connect() as db:
-        return survey_shares(db, by=by, role=role, among=among)
-
-
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _tables(path: Path, at: str) -> tuple[pa.Table, pa.Table]:
     """Claims and works; a resource, since Arrow tables never change and are dear to copy."""
@@ -91,53 +84,22 @@ def _tables(path: Path, at: str) -> tuple[pa.Table, pa.Table]:
         return survey_claims(db)
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def choices(path: Path, at: str) -> tuple[list[str], int, int]:
-    """(datasets by how many papers use them, first year, last year) of the survey."""
-    claims, works = _tables(path, at)
-    with duckdb.connect() as db:
-        db.register("claims", claims)
-        db.register("works", works)
-        named = db.sql("SELECT dataset FROM claims GROUP BY 1 ORDER BY count(*) DESC, 1").fetchall()
-        years = db.sql("SELECT min(year), max(year) FROM works").fetchall()[0]
-    return [name for (name,) in named], years[0] or 0, years[1] or 0
+@st.cache_data(max_entries=16, show_spinner=False)
+def with_words(path: Path, at: str, words: str) -> frozenset[str]:
+    """Ids of the included papers whose title or abstract has these words, in any case."""
+    with Corpus(path).connect() as db:
+        rows = db.execute(
+            "SELECT id FROM included WHERE "
+            "contains(lower(concat_ws(' ', title, abstract)), lower($words))",
+            {"words": words},
+        ).fetchall()
+    return frozenset(work_id for (work_id,) in rows)
 
 
-_PAPERS = """
-SELECT id, count(*) OVER () AS found FROM works
-WHERE ($words = '' OR contains(lower(concat_ws(' ', title, abstract)), lower($words)))
-  AND (year IS NULL OR year BETWEEN $first AND $last)
-  AND (($dataset = '' AND $role = '') OR id IN (
-      SELECT work_id FROM claims WHERE state <> 'rejected'
-      AND ($dataset = '' OR dataset = $dataset) AND ($role = '' OR role = $role)))
-ORDER BY year DESC NULLS LAST, id LIMIT $size OFFSET $skip
-"""
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def papers(
-    path: Path,
-    at: str,
-    *,
-    words: str,
-    dataset: str,
-    role: str,
-    years: tuple[int, int],
-    page: int,
-    size: int,
-) -> tuple[list[str], int]:
-    """(ids on that page, how many in all) of the papers that meet the filters, newest first.
-
-    A filter of "" meets all papers; pages count from 0.
-    """
-    claims, works = _tables(path, at)
-    wanted = {"words": words, "dataset": dataset, "role": role, "size": size}
-    place = {"first": years[0], "last": years[1], "skip": page * size}
-    with duckdb.connect() as db:
-        db.register("claims", claims)
-        db.register("works", works)
-        rows = db.execute(_PAPERS, wanted | place).fetchall()
-    return [work_id for work_id, _ in rows], rows[0][1] if rows else 0
+@st.cache_data(max_entries=8, show_spinner=False)
+def snapshot_id(path: Path) -> str:
+    """The id of a released snapshot; "" for a survey that still grows."""
+    return ""
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
