@@ -10,7 +10,7 @@ import numpy as np
 
 from annotate.gold import Label, Labels
 from annotate.resampling import RESAMPLES, interval, resampled
-from data.trends import wilson
+from data.intervals import wilson
 
 _BINS = 10
 _NOISE_DRAWS = 500

@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from annotate.calibration import Calibration, calibrations
-from annotate.gold import Images, Label, Labels
+from annotate.gold import Label, Labels
 from annotate.resampling import RESAMPLES, interval, resampled
-from data.catalogue import key
+from data.catalogue import Images, key
 from data.errors import GateError, InputError
 from data.records import Role
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from annotate.texts import read_papers
-from data.catalogue import PSEUDO_IDS, Catalogue, key
+from data.catalogue import PSEUDO_IDS, Catalogue, Images, key
 from data.errors import InputError
 from data.records import ROLES, Passage, Role
 
-Images = Literal["natural", "medical"]
-
-_NATURAL = frozenset({"natural", "texture", "face", "document", "video", "satellite"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +73,7 @@ def _label(use: Mapping[str, Any], catalogue: Catalogue) -> Label:
         name,
         cast(Role, use["role"]),
         bool(use["implied"]),
-        images=None if entry is None else "natural" if entry.domain in _NATURAL else "medical",
+        images=None if entry is None else entry.images,
         ambiguous=None if surface is None else entry is not None and surface in entry.ambiguous,
         score=use.get("score"),
     )

@@ -4,26 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 import streamlit as st
 
-from data.catalogue import own_table
-from data.citations import looked_up_path
+from data.account import Account, account
+from data.catalogue import Catalogue, load, own_table, own_tables
+from data.citations import dataset_papers, looked_up_path
+from data.claims import claims
 from data.corpus import PROTOCOL, Corpus
-from data.protocol import load
+from data.protocol import Protocol
+from data.protocol import load as load_protocol
 from data.sample import LABEL
-from data.trends import (
-    survey_claims,
-    survey_counts,
-    survey_papers_by_year,
-    survey_shares,
-)
+from data.trends import survey_counts, survey_papers_by_year
 
 CORPUS_VARIABLE, REVIEWER_VARIABLE = "CATS_CORPUS", "CATS_REVIEWER"
 _WATCHED = ("works", "passages", "uses", "results")
@@ -40,9 +39,14 @@ def reviewer() -> str:
     return os.environ.get(REVIEWER_VARIABLE, "")
 
 
+def protocol(path: Path) -> Protocol:
+    """The survey's question."""
+    return load_protocol(path / PROTOCOL)
+
+
 def title(path: Path) -> str:
     """The survey's title."""
-    return load(path / PROTOCOL).title
+    return protocol(path).title
 
 
 def is_sample(path: Path) -> bool:
@@ -57,37 +61,63 @@ def stamp(path: Path) -> str:
     files += [own_table(path), looked_up_path(path)]
     digest = hashlib.sha256()
     for file in files:
-        if file.exists():
-            state = file.stat()
+        # A log without content comes and goes as others read.
+        if file.exists() and (state := file.stat()).st_size:
             digest.update(f"{file.name} {state.st_size} {state.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _connection(path: Path, at: str) -> tuple[duckdb.DuckDBPyConnection, threading.Lock]:
+    return Corpus(path).connect(), threading.Lock()
+
+
+@contextmanager
+def _connected(path: Path, at: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """One connection for all: reading the journal takes seconds where it is long."""
+    db, lock = _connection(path, at)
+    with lock:
+        yield db
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def counts(path: Path, at: str) -> dict[str, int]:
     """`data.trends.survey_counts`; `at` is the survey's `stamp`, as in all functions here."""
-    with Corpus(path).connect() as db:
+    with _connected(path, at) as db:
         return survey_counts(db)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def papers_by_year(path: Path, at: str) -> pd.DataFrame:
     """`data.trends.survey_papers_by_year`."""
-    with Corpus(path).connect() as db:
+    with _connected(path, at) as db:
         return survey_papers_by_year(db)
 
 
+@st.cache_data(max_entries=8, show_spinner=False)
+def account_of(path: Path, at: str) -> Account:
+    """`data.account.account`."""
+    with _connected(path, at) as db:
+        return account(db)
+
+
 @st.cache_resource(max_entries=2, show_spinner=False)
-def _tables(path: Path, at: str) -> tuple[pa.Table, pa.Table]:
-    """Claims and works; a resource, since Arrow tables never change and are dear to copy."""
-    with Corpus(path).connect() as db:
-        return survey_claims(db)
+def catalogue(path: Path, at: str) -> Catalogue:
+    """The catalogue with the survey's own datasets."""
+    return load(extra=own_tables(path))
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def results(path: Path, at: str) -> pd.DataFrame:
+    """The survey's own measured results: `Result` rows."""
+    with _connected(path, at) as db:
+        return db.sql("SELECT * FROM results").fetch_df()
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def with_words(path: Path, at: str, words: str) -> frozenset[str]:
     """Ids of the included papers whose title or abstract has these words, in any case."""
-    with Corpus(path).connect() as db:
+    with _connected(path, at) as db:
         rows = db.execute(
             "SELECT id FROM included WHERE "
             "contains(lower(concat_ws(' ', title, abstract)), lower($words))",
@@ -96,48 +126,76 @@ def with_words(path: Path, at: str, words: str) -> frozenset[str]:
     return frozenset(work_id for (work_id,) in rows)
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def snapshot_id(path: Path) -> str:
-    """The id of a released snapshot; "" for a survey that still grows."""
-    return ""
-
-
 @st.cache_data(max_entries=64, show_spinner=False)
-def paper(path: Path, at: str, work_id: str) -> dict[str, Any]:
-    """Everything on one paper.
+def papers(path: Path, at: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Everything on these papers, in the order asked; those that the survey lacks are left out.
 
-    Returns: `work` (its fields), `claims` (rows), `passages` (section, order, text, and the
-        `spans` of its uses: start, end, role, dataset, implied), in the order of reading.
+    Returns: for each `work` (its fields), `claims` (rows), `uses` (rows), and `passages`: section,
+        order, text, and the `spans` of its uses (start, end, role, dataset, implied).
     """
-    claims, works = _tables(path, at)
-    with Corpus(path).connect() as db:
-        db.register("all_claims", claims)
-        db.register("annotated_works", works)
-        one = {"id": work_id}
-        work = _rows(db, "SELECT * FROM annotated_works WHERE id = $id", one)[0]
-        own = _rows(db, "SELECT * FROM all_claims WHERE work_id = $id ORDER BY role, dataset", one)
-        uses = _rows(db, "SELECT * FROM uses WHERE work_id = $id ORDER BY start", one)
-        full = _rows(
-            db, 'SELECT * FROM passages WHERE work_id = $id ORDER BY section, "order"', one
-        )
-    texts = [("title", 0, work["title"]), ("abstract", 0, work["abstract"])]
-    held = {section for section, _, text in texts if text}
-    texts += [
-        (row["section"], row["order"], row["text"]) for row in full if row["section"] not in held
-    ]
-    passages = [
-        {"section": section, "order": order, "text": text, "spans": _spans(uses, section, order)}
-        for section, order, text in texts
-        if text
-    ]
-    return {"work": work, "claims": own, "uses": uses, "passages": passages}
+    with _connected(path, at) as db:
+        works, uses, decisions, passages = (
+            db.execute(f"SELECT * FROM {view} WHERE {key} IN (SELECT unnest($ids))", {"ids": ids})
+            .to_arrow_table()
+            for view, key in (
+                ("included", "id"),
+                ("uses", "work_id"),
+                ("decisions", "work_id"),
+                ("passages", "work_id"),
+            )
+        )  # fmt: skip
+        found = claims(uses, decisions, works=works, papers=_dataset_papers(path, at, db))
+    by_id = {work["id"]: work for work in works.to_pylist()}
+    rows: dict[str, dict[str, list[dict[str, Any]]]] = {
+        work_id: {"claims": [], "uses": [], "texts": []} for work_id in by_id
+    }
+    for name, table in (("claims", found), ("uses", uses), ("texts", passages)):
+        for row in table.to_pylist():
+            if row["work_id"] in rows:
+                rows[row["work_id"]][name].append(row)
+    return [_paper(by_id[work_id], **rows[work_id]) for work_id in ids if work_id in by_id]
 
 
-def _rows(
-    db: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any]
-) -> Sequence[dict[str, Any]]:
-    rows: list[dict[str, Any]] = db.sql(sql, params=values).to_arrow_table().to_pylist()
-    return rows
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _dataset_papers(path: Path, at: str, _db: duckdb.DuckDBPyConnection) -> Any:
+    return dataset_papers(_db)
+
+
+def _paper(
+    work: dict[str, Any],
+    *,
+    claims: list[dict[str, Any]],
+    uses: list[dict[str, Any]],
+    texts: list[dict[str, Any]],
+) -> dict[str, Any]:
+    uses.sort(key=lambda use: use["start"])
+    claims.sort(key=lambda claim: (claim["role"], claim["dataset"]))
+    own = [("title", 0, work["title"]), ("abstract", 0, work["abstract"])]
+    held = {section for section, _, text in own if text}
+    full = sorted(texts, key=lambda row: (row["section"], row["order"]))
+    own += [(row["section"], row["order"], row["text"]) for row in full]
+    seen: set[tuple[str, int]] = set()
+    passages = []
+    for place, (section, order, text) in enumerate(own):
+        # A title or abstract of a full text gives way to the work's own.
+        if not text or (section, order) in seen or (place > 1 and section in held):
+            continue
+        seen.add((section, order))
+        spans = _spans(uses, section, order)
+        passages.append({"section": section, "order": order, "text": text, "spans": spans})
+    return {"work": work, "claims": claims, "uses": uses, "passages": passages}
+
+
+def paper(path: Path, at: str, work_id: str) -> dict[str, Any]:
+    """Everything on one paper, as `papers` gives it.
+
+    Raises:
+        KeyError: the survey has no such paper.
+    """
+    found = papers(path, at, (work_id,))
+    if not found:
+        raise KeyError(work_id)
+    return found[0]
 
 
 def _spans(uses: Sequence[dict[str, Any]], section: str, order: int) -> _Spans:
@@ -147,3 +205,9 @@ def _spans(uses: Sequence[dict[str, Any]], section: str, order: int) -> _Spans:
         for use in uses
         if use["section"] == section and use["order"] == order
     ]
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def snapshot_id(path: Path) -> str:
+    """The id of a released snapshot; "" for a survey that still grows."""
+    return ""

@@ -77,6 +77,7 @@ Modality = Literal[
     "mixed",
     "none",
 ]
+Images = Literal["natural", "medical"]
 Kind = Literal["backbone", "pretrained", "method", "none"]
 Strategy = Literal[
     "supervised",
@@ -123,6 +124,7 @@ MODEL_COLUMNS = (
     "context",
     "note",
 )
+_NATURAL = frozenset({"natural", "texture", "face", "document", "video", "satellite"})
 FIRST_YEAR, LAST_YEAR = 1990, 2030
 _WORK_ID = re.compile(r"W\d+")
 
@@ -172,6 +174,13 @@ class Dataset:
     def names(self) -> tuple[str, ...]:
         """The id, the full name and the aliases, in that order, without duplicates."""
         return tuple(dict.fromkeys((self.id, self.name, *self.aliases)))
+
+    @property
+    def images(self) -> Images | None:
+        """Whether it holds natural or medical images, by its domain; None if it holds none."""
+        if self.domain == "no images":
+            return None
+        return "natural" if self.domain in _NATURAL else "medical"
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,9 +129,7 @@ def dataset_papers(db: duckdb.DuckDBPyConnection) -> pa.Table:
     Raises:
         InputError: a table of the survey has faults.
     """
-    survey = Path(str(db.sql("SELECT path FROM survey").fetchall()[0][0]))
-    extra = own_tables(survey)
-    catalogue = _loaded(extra, tuple(path.stat().st_mtime_ns for path in extra))
+    survey, catalogue = _survey_path(db), survey_catalogue(db)
     asked = read_looked_up(looked_up_path(survey))
     ids = {doi: work_id for doi, (work_id, _) in asked.items() if work_id}
     works = db.sql("SELECT id, doi, links FROM works").to_arrow_table()
@@ -139,6 +137,23 @@ def dataset_papers(db: duckdb.DuckDBPyConnection) -> pa.Table:
     own = works_by_doi(works, dois_of(catalogue))
     tables = [papers_of(catalogue, ids), papers_of(catalogue, own)]
     return pa.concat_tables(tables).group_by(_PAPERS.names).aggregate([])
+
+
+def survey_catalogue(db: duckdb.DuckDBPyConnection) -> Catalogue:
+    """The packaged catalogue and the survey's own datasets.
+
+    Args:
+        db: a connection from `Corpus.connect`.
+
+    Raises:
+        InputError: a table of the survey has faults.
+    """
+    extra = own_tables(_survey_path(db))
+    return _loaded(extra, tuple(path.stat().st_mtime_ns for path in extra))
+
+
+def _survey_path(db: duckdb.DuckDBPyConnection) -> Path:
+    return Path(str(db.sql("SELECT path FROM survey").fetchall()[0][0]))
 
 
 @lru_cache(maxsize=4)

@@ -13,7 +13,7 @@ def concentration(
     *,
     by: By = "all",
     role: Role = "source",
-    where: Selection = Selection(),
+    where: Selection = _ALL,
     n_boot: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:

@@ -6,7 +6,8 @@ import duckdb
 import pandas as pd
 
 from data.corpus import CANDIDATES
-from data.trends import UNKNOWN, wilson
+from data.cube import UNKNOWN
+from data.intervals import wilson
 
 COLUMNS = ("by", "group", "n", "with_abstract", "share", "low", "high", "filled", "filled_from")
 _COVERAGE = f"""

@@ -2,21 +2,31 @@
 
 Open `cube` (or `survey_cube`) first, then `Selection`: which papers and which claims count. All
 numbers of `data.trends`, `concentration`, `transfers`, `growth`, `compare` and `findings` are
-counted on a `Cube`. It is made once a survey; it never changes, and can be shared by threads.
+counted on a `Cube` by `data.counting`. It is made once a survey; it never changes, and can be
+shared by threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from functools import cache
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal, TypeAlias, get_args
 
 import duckdb
-import pandas as pd
+import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
-from data.catalogue import Catalogue
-from data.records import Role
+from data.catalogue import MEDICAL, NATURAL, Catalogue, load
+from data.citations import dataset_papers, survey_catalogue
+from data.claims import citing as cited_by
+from data.claims import claims
+from data.errors import InputError
+from data.records import ROLES, Role
 
 By = Literal["all", "year", "venue", "country", "modality", "organ", "task"]
 Among = Literal["all", "transfer"]
@@ -24,7 +34,15 @@ Counted = Literal["named", "cited", "both", "any"]
 Text = Literal["separate", "full text", "abstract", "together"]
 Of = Literal["dataset", "images", "naming"]
 BYS: tuple[By, ...] = get_args(By)
+TOPICS: tuple[By, ...] = ("modality", "organ", "task")  # told by words of title and abstract
+IMAGES = ("natural", "medical", "unknown")
 UNKNOWN = "unknown"
+
+Ints: TypeAlias = NDArray[np.int32]
+Bools: TypeAlias = NDArray[np.bool_]
+
+_FACTS = Path(__file__).parent / "facts"
+_TABLES: Mapping[By, str] = {"modality": "modalities", "organ": "organs", "task": "tasks"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +62,9 @@ class Selection:
             its name alone; 'both': its name, and its paper is cited; 'cited': its paper is cited,
             whatever the text says and in no role; 'any': the text or the citation. For 'cited' and
             'both' the papers are those that have references.
+
+    Raises:
+        InputError: a choice is none of those that are known, or years run backwards.
     """
 
     years: tuple[int, int] | None = None
@@ -58,10 +79,139 @@ class Selection:
     min_score: float = 0.5
     presence: Counted | None = None
 
+    def __post_init__(self) -> None:
+        one_of("text", self.text, get_args(Text))
+        one_of("among", self.among, get_args(Among))
+        if self.presence is not None:
+            one_of("presence", self.presence, get_args(Counted))
+        if self.years is not None and self.years[0] > self.years[1]:
+            raise InputError(f"years {self.years[0]}-{self.years[1]} run backwards; swap them")
+        if not 0 <= self.min_score <= 1:
+            raise InputError(f"a score is within 0..1, not {self.min_score}; correct it")
 
-@dataclass(frozen=True, slots=True)
+
+def one_of(name: str, value: str, allowed: Iterable[str]) -> None:
+    """Refuse a value that is none of those allowed.
+
+    Raises:
+        InputError: it is not.
+    """
+    choices = tuple(allowed)
+    if value not in choices:
+        raise InputError(f"--{name} {value!r} is not one of {', '.join(choices)}")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Groups:
+    """In which groups each paper is.
+
+    Args:
+        names: of the groups, in their order.
+        code: the group of each paper; where `start` is given, of each membership, by paper.
+        paper: of each membership; None where each paper is in one group.
+        start: where each paper's memberships begin, and the end; None likewise.
+    """
+
+    names: tuple[str, ...]
+    code: Ints
+    paper: Ints | None = None
+    start: NDArray[np.int64] | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Uses:
+    """The claims of one role, one entry each, by paper; rejected ones have score -1.
+
+    Args:
+        paper, dataset: their places in the cube.
+        score: with people's decisions.
+        predicted: by the annotator alone; -1 where it found nothing.
+        named: the dataset is named.
+        implied: a model implies it; it may be named too, or, where a person added it, neither.
+        cited: its paper is cited.
+    """
+
+    paper: Ints
+    dataset: Ints
+    score: NDArray[np.float32]
+    predicted: NDArray[np.float32]
+    named: Bools
+    implied: Bools
+    cited: Bools
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Cube:
-    """What `cube` makes. Its arrays are an inner matter; ask by the functions below."""
+    """Papers, newest first, and the claims on them, as arrays. Ask it by functions, not by hand.
+
+    Args:
+        ids: work ids.
+        year: of publication; 0 where unknown.
+        full_text: more than title and abstract was read.
+        has_references: the record has any.
+        groups: of the papers, by year, venue and so on.
+        datasets: catalogue ids that any claim has, sorted.
+        images: what each of these holds, as places in `IMAGES`.
+        uses: the claims, by role.
+        cited: pairs of (paper, dataset) by a citation, in the same columns as claims.
+        image_of: what the datasets of the catalogue hold, also those that no claim has.
+        released: their year of publication.
+    """
+
+    ids: pa.Array
+    year: Ints
+    full_text: Bools
+    has_references: Bools
+    groups: Mapping[By, Groups]
+    datasets: tuple[str, ...]
+    images: Ints
+    uses: Mapping[Role, Uses]
+    cited: tuple[Ints, Ints]
+    image_of: Mapping[str, str]
+    released: Mapping[str, int]
+
+    @property
+    def n_papers(self) -> int:
+        """How many papers there are."""
+        return len(self.year)
+
+
+@cache
+def patterns(by: By) -> dict[str, str]:
+    """Group -> regular expression (RE2, any case, whole words) over title and abstract.
+
+    Args:
+        by: one of `TOPICS`. Their tables are `facts/modalities.csv`, `organs.csv`, `tasks.csv`.
+    """
+    with (_FACTS / f"{_TABLES[by]}.csv").open(encoding="utf-8", newline="") as file:
+        return {row[by]: row["pattern"] for row in csv.DictReader(file)}
+
+
+_PAPERS = """CREATE TEMP TABLE papers AS SELECT
+    CAST(row_number() OVER (ORDER BY year DESC NULLS LAST, date DESC NULLS LAST, id) - 1 AS INT)
+        AS paper,
+    id, coalesce(year, 0) AS year, id IN (SELECT id FROM full_texts) AS full_text,
+    coalesce(len("references"), 0) > 0 AS has_references
+FROM works"""
+_SINGLE = """SELECT coalesce(CAST(works.{column} AS VARCHAR), '{unknown}') AS grp
+    FROM papers JOIN works USING (id) ORDER BY paper"""
+_COUNTRIES = """SELECT paper, unnest(CASE WHEN len(countries) > 0
+        THEN list_sort(list_distinct(countries)) ELSE ['{unknown}'] END) AS grp
+    FROM papers JOIN works USING (id) ORDER BY paper"""
+# list_distinct drops what is NULL.
+_TOPICS = """WITH found AS (SELECT paper, list_distinct([{tests}]) AS found
+        FROM (SELECT paper, concat_ws(' ', title, abstract) AS text
+              FROM papers JOIN works USING (id)))
+    SELECT paper, unnest(CASE WHEN len(found) > 0 THEN found ELSE ['{unknown}'] END) AS grp
+    FROM found ORDER BY paper"""
+_USES = """SELECT paper, dataset, CAST(CASE WHEN state = 'rejected' THEN -1 ELSE score END AS FLOAT)
+        AS score, CAST(coalesce(predicted_score, -1) AS FLOAT) AS predicted,
+        named, implied, coalesce(cited, FALSE) AS cited
+    FROM (SELECT * FROM claims WHERE role = $role) AS claims
+    JOIN papers ON papers.id = claims.work_id
+    LEFT JOIN (SELECT work_id, dataset, score AS predicted_score FROM predicted
+        WHERE role = $role) USING (work_id, dataset)
+    ORDER BY paper, dataset"""
 
 
 def cube(
@@ -84,50 +234,119 @@ def cube(
         citing: columns work_id, dataset, as `data.claims.citing` gives them; none if None.
         catalogue: tells natural from medical images; the packaged one if None.
     """
-    raise NotImplementedError
+    known = catalogue or load()
+    with duckdb.connect() as db:
+        db.register("claims", found)
+        db.register("works", works)
+        db.register("predicted", found if predicted is None else predicted)
+        db.register("citing", _NONE_CITED if citing is None else citing)
+        db.register("full_texts", pa.table({"id": pa.array(list(full_texts), pa.string())}))
+        db.execute(_PAPERS)
+        papers = db.sql("SELECT * FROM papers ORDER BY paper").to_arrow_table()
+        names = _names(db)
+        groups = {by: _groups(db, by, papers.num_rows) for by in BYS}
+        uses = {role: _uses(db, role, names) for role in ROLES}
+        pairs = db.sql(
+            "SELECT paper, dataset FROM citing JOIN papers ON papers.id = work_id ORDER BY ALL"
+        ).to_arrow_table()
+    image_of = {each.id: each.images or UNKNOWN for each in known.datasets.values()}
+    image_of |= {NATURAL: "natural", MEDICAL: "medical"}
+    places = [IMAGES.index(image_of.get(name, UNKNOWN)) for name in names]
+    return Cube(
+        ids=papers["id"].combine_chunks(),
+        year=_array(papers, "year").astype(np.int32),
+        full_text=_array(papers, "full_text"),
+        has_references=_array(papers, "has_references"),
+        groups=MappingProxyType(groups),
+        datasets=names,
+        images=np.array(places, np.int32),
+        uses=MappingProxyType(uses),
+        cited=(_array(pairs, "paper"), _codes(pairs, "dataset", names)),
+        image_of=MappingProxyType(image_of),
+        released=MappingProxyType(
+            {each.id: each.year for each in known.datasets.values() if each.year}
+        ),
+    )
+
+
+_NONE_CITED = pa.table({name: pa.array([], pa.string()) for name in ("work_id", "dataset")})
+
+
+def _array(table: pa.Table, column: str) -> Any:
+    return table[column].combine_chunks().to_numpy(zero_copy_only=False)
+
+
+def _codes(table: pa.Table, column: str, names: tuple[str, ...]) -> Ints:
+    """The place in `names` of each value."""
+    import pyarrow.compute as pc
+
+    found = pc.index_in(table[column], value_set=pa.array(names, pa.string()))
+    return found.combine_chunks().to_numpy(zero_copy_only=False).astype(np.int32)
+
+
+def _names(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    rows = db.sql(
+        "SELECT dataset FROM claims UNION SELECT dataset FROM citing ORDER BY dataset"
+    ).fetchall()
+    return tuple(name for (name,) in rows)
+
+
+def _groups(db: duckdb.DuckDBPyConnection, by: By, n_papers: int) -> Groups:
+    if by == "all":
+        return Groups(("all",), np.zeros(n_papers, np.int32))
+    if by in ("year", "venue"):
+        table = db.sql(_SINGLE.format(column=by, unknown=UNKNOWN)).to_arrow_table()
+        names = _sorted(table)
+        return Groups(names, _codes(table, "grp", names))
+    if by == "country":
+        table = db.sql(_COUNTRIES.format(unknown=UNKNOWN)).to_arrow_table()
+    else:
+        tests = ", ".join(
+            f"CASE WHEN regexp_matches(text, '\\b(?:{pattern})\\b', 'i') THEN '{name}' END"
+            for name, pattern in patterns(by).items()
+        )
+        table = db.sql(_TOPICS.format(tests=tests, unknown=UNKNOWN)).to_arrow_table()
+    names, paper = _sorted(table), _array(table, "paper").astype(np.int32)
+    start = np.searchsorted(paper, np.arange(n_papers + 1))
+    return Groups(names, _codes(table, "grp", names), paper, start)
+
+
+def _sorted(table: pa.Table) -> tuple[str, ...]:
+    return tuple(sorted(table["grp"].unique().to_pylist()))
+
+
+def _uses(db: duckdb.DuckDBPyConnection, role: Role, names: tuple[str, ...]) -> Uses:
+    table = db.sql(_USES, params={"role": role}).to_arrow_table()
+    return Uses(
+        _array(table, "paper").astype(np.int32),
+        _codes(table, "dataset", names),
+        *(_array(table, name) for name in ("score", "predicted", "named", "implied", "cited")),
+    )
 
 
 def survey_cube(db: duckdb.DuckDBPyConnection) -> Cube:
-    """The cube of a survey's annotated papers. Dear (a second at 100,000 papers): keep it.
+    """The cube of a survey's annotated papers. Dear (seconds at 100,000 papers): keep it.
 
     Args:
         db: a connection from `Corpus.connect`.
     """
-    raise NotImplementedError
-
-
-def values_of(cube: Cube, by: By) -> pd.DataFrame:
-    """The groups of the survey's papers: what a filter may offer.
-
-    Returns: columns group, n_papers; years in their order, else the largest group first; papers of
-        an unknown group are in 'unknown'.
-    """
-    raise NotImplementedError
-
-
-def datasets_of(cube: Cube, role: Role | None = None) -> pd.DataFrame:
-    """The datasets that papers use in a role (any if None), the most used first.
-
-    Those of unnamed origin (rule I3) are not among them.
-
-    Returns: columns dataset, images ('natural', 'medical' or 'unknown'), n (papers).
-    """
-    raise NotImplementedError
-
-
-def works_of(
-    cube: Cube,
-    where: Selection,
-    *,
-    by: By = "all",
-    group: str | None = None,
-    dataset: str | None = None,
-    role: Role | None = "source",
-) -> list[str]:
-    """The ids of the papers behind a number, newest first: those that `shares` counts as n.
-
-    Args:
-        by, group: only papers of this group; all if `group` is None.
-        dataset: only papers that use it in `role`; without a dataset, all papers of the selection.
-    """
-    raise NotImplementedError
+    papers = dataset_papers(db)
+    works = db.sql(
+        "SELECT * FROM included SEMI JOIN annotated ON included.id = annotated.work_id"
+    ).to_arrow_table()
+    uses = db.sql("SELECT * FROM uses SEMI JOIN included ON id = work_id").to_arrow_table()
+    decisions = db.sql("SELECT * FROM decisions SEMI JOIN included ON id = work_id")
+    predicted = db.sql(
+        "SELECT work_id, dataset, role, max(score) AS score FROM uses GROUP BY ALL"
+    ).to_arrow_table()
+    full = db.sql(
+        "SELECT DISTINCT work_id FROM passages WHERE section NOT IN ('title', 'abstract')"
+    ).to_arrow_table()
+    return cube(
+        claims(uses, decisions.to_arrow_table(), works=works, papers=papers),
+        works,
+        predicted=predicted,
+        full_texts=full["work_id"].to_pylist(),
+        citing=cited_by(works, papers),
+        catalogue=survey_catalogue(db),
+    )

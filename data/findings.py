@@ -49,7 +49,7 @@ class Finding:
 
 
 def findings(
-    cube: Cube, *, where: Selection = Selection(), gold: pa.Table | None = None
+    cube: Cube, *, where: Selection = _ALL, gold: pa.Table | None = None
 ) -> list[Finding]:
     """The findings on a selection of papers, in the order of `Finding.name`.
 
@@ -63,7 +63,7 @@ def findings(
 def sensitivity(
     cube: Cube,
     *,
-    where: Selection = Selection(),
+    where: Selection = _ALL,
     thresholds: tuple[float, ...] = THRESHOLDS,
     gold: pa.Table | None = None,
 ) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from data.cube import Cube, Of, Selection
 from data.records import Role
 
 
-def first_use(cube: Cube, *, role: Role = "source", where: Selection = Selection()) -> pd.DataFrame:
+def first_use(cube: Cube, *, role: Role = "source", where: Selection = _ALL) -> pd.DataFrame:
     """The earliest paper of the selection that uses each dataset, whatever was read of it.
 
     Returns: columns dataset, released (year of the dataset, None if unknown), year, work_id (of
@@ -23,7 +23,7 @@ def growth(
     *,
     role: Role = "source",
     of: Of = "dataset",
-    where: Selection = Selection(),
+    where: Selection = _ALL,
     top: int | None = None,
 ) -> pd.DataFrame:
     """How the odds that a paper uses a dataset change from year to year.

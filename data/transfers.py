@@ -7,7 +7,7 @@ import pandas as pd
 from data.cube import Cube, Selection
 
 
-def transfers(cube: Cube, *, where: Selection = Selection(), top: int | None = None) -> pd.DataFrame:
+def transfers(cube: Cube, *, where: Selection = _ALL, top: int | None = None) -> pd.DataFrame:
     """Pairs of a source and a target that the same paper uses, the most frequent first.
 
     A paper of two sources and two targets counts in four pairs, which of them it did is not known.

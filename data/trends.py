@@ -1,129 +1,41 @@
-"""Claims and works -> shares of papers with their intervals. Pure."""
+"""Claims and works -> shares of papers, with intervals and corrected for errors. Pure.
+
+Open `shares` first. The cube that it counts on is made by `data.cube`; the other questions are in
+`data.concentration`, `transfers`, `growth`, `compare` and `findings`.
+"""
 
 from __future__ import annotations
 
-import csv
-from functools import cache
-from pathlib import Path
-from statistics import NormalDist
-from typing import Literal, cast, get_args
+from collections.abc import Sequence
 
 import duckdb
+import numpy as np
 import pandas as pd
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from data.catalogue import PSEUDO_IDS
 from data.citations import dataset_papers
 from data.claims import citing, claims
-from data.cube import By, Cube, Of, Selection
 from data.corpus import N_MERGED, N_NO_ABSTRACT
-from data.errors import InputError
-from data.records import ROLES, Role
-
-By = Literal["year", "venue", "modality", "country"]
-Among = Literal["all", "transfer"]
-Counted = Literal["named", "cited", "both", "any"]
-BYS: tuple[By, ...] = get_args(By)
-
-_MODALITIES = Path(__file__).parent / "facts" / "modalities.csv"
-UNKNOWN = "unknown"
-
-
-def wilson(successes: int, n: int, *, confidence: float = 0.95) -> tuple[float, float]:
-    """The Wilson score interval of a share; (0, 1) for n = 0.
-
-    Source: Wilson (1927), doi:10.1080/01621459.1927.10502953, without continuity correction.
-
-    >>> [round(bound, 4) for bound in wilson(8, 10)]
-    [0.4902, 0.9433]
-    """
-    if n == 0:
-        return 0.0, 1.0
-    z = NormalDist().inv_cdf(0.5 + confidence / 2)
-    share = successes / n
-    centre = share + z * z / (2 * n)
-    half = z * (share * (1 - share) / n + z * z / (4 * n * n)) ** 0.5
-    scale = 1 + z * z / n
-    # At the ends the bound is exact, and rounding must not step over it.
-    low = 0.0 if successes == 0 else (centre - half) / scale
-    return low, 1.0 if successes == n else (centre + half) / scale
-
-
-@cache
-def modality_patterns() -> dict[str, str]:
-    """Modality -> regular expression (RE2, any case) over title and abstract."""
-    with _MODALITIES.open(encoding="utf-8", newline="") as file:
-        return {row["modality"]: row["pattern"] for row in csv.DictReader(file)}
-
-
-def _groups_sql(by: By) -> str:
-    """A query for (work_id, grp): the groups that each work counts in."""
-    if by == "year":
-        return "SELECT id AS work_id, CAST(year AS VARCHAR) AS grp FROM works"
-    if by == "venue":
-        return "SELECT id AS work_id, venue AS grp FROM works"
-    if by == "country":
-        return (
-            "SELECT id AS work_id, unnest(CASE WHEN len(countries) > 0 "
-            "THEN list_distinct(countries) ELSE [NULL] END) AS grp FROM works"
-        )
-    # concat_ws skips what is missing.
-    text = "concat_ws(' ', title, abstract)"
-    tests = [
-        f"SELECT id AS work_id, '{name}' AS grp FROM works "
-        f"WHERE regexp_matches({text}, '\\b(?:{pattern})\\b', 'i')"
-        for name, pattern in modality_patterns().items()
-    ]
-    found = " UNION ALL ".join(tests)
-    return (
-        f"WITH found AS ({found}) SELECT * FROM found UNION ALL "
-        "SELECT id, NULL FROM works ANTI JOIN found ON works.id = found.work_id"
-    )
-
-
-def groups(works: pa.Table, by: By) -> pa.Table:
-    """Which group or groups each work counts in: columns work_id, group.
-
-    A work with several countries or modalities counts once in each; where nothing is known the
-    group is 'unknown'.
-    """
-    with duckdb.connect() as db:
-        db.register("works", works)
-        return db.sql(
-            f"SELECT work_id, coalesce(grp, '{UNKNOWN}') AS \"group\" FROM ({_groups_sql(by)})"
-        ).to_arrow_table()
-
-
-_SHARES = """
-WITH standing AS (
-    SELECT * FROM claims WHERE state <> 'rejected' AND score >= $min_score
-), counted AS (
-    SELECT id AS work_id FROM works
-    WHERE ($among = 'all' OR id IN (SELECT work_id FROM standing WHERE role = 'source'))
-      AND ($presence NOT IN ('cited', 'both') OR len("references") > 0)
-), member AS (
-    SELECT DISTINCT work_id, "group" FROM groups SEMI JOIN counted USING (work_id)
-), sizes AS (
-    SELECT "group", count(*) AS n_papers FROM member GROUP BY 1
-), users AS (
-    SELECT DISTINCT work_id, dataset FROM (
-        SELECT work_id, dataset FROM standing WHERE role = $role AND (
-            $presence IN ('', 'any') OR presence = 'both' OR presence = $presence)
-          AND $presence <> 'cited'
-        UNION ALL SELECT work_id, dataset FROM citing WHERE $presence IN ('cited', 'any')
-    ) SEMI JOIN counted USING (work_id)
-), named AS (
-    SELECT dataset, count(*) AS total FROM users GROUP BY 1
-), n AS (
-    SELECT "group", dataset, count(*) AS n FROM member JOIN users USING (work_id) GROUP BY 1, 2
+from data.corrected import Corrected, Question, corrected
+from data.counting import (
+    Items,
+    chosen,
+    items,
+    kinds,
+    of_papers,
+    only,
+    sizes,
+    tally,
+    transferring,
 )
-SELECT sizes."group", named.dataset, coalesce(n.n, 0) AS n, n_papers, total
-FROM sizes CROSS JOIN named LEFT JOIN n USING ("group", dataset)
-ORDER BY total DESC, dataset, sizes."group"
-"""
+from data.cube import BYS, By, Cube, Of, Selection, one_of
+from data.gold_sample import read
+from data.intervals import wilson_bounds
+from data.records import Role
 
-
-_NONE_CITED = pa.table({name: pa.array([], pa.string()) for name in ("work_id", "dataset")})
+_ALL = Selection()
 
 
 def shares(
@@ -132,9 +44,10 @@ def shares(
     by: By,
     role: Role = "source",
     of: Of = "dataset",
-    where: Selection = Selection(),
+    where: Selection = _ALL,
     gold: pa.Table | None = None,
     datasets: tuple[str, ...] = (),
+    top: int | None = None,
 ) -> pd.DataFrame:
     """The share of papers that use each dataset in a role, group by group.
 
@@ -147,26 +60,95 @@ def shares(
             data; a paper may count in several); 'naming': whether the paper names a dataset
             ('named') or only a model implies it ('implied only').
         where: which papers and claims; by default each kind of text by itself.
-        gold: see `data.correction.GOLD`; without it, or with too little of it, the corrected
+        gold: see `data.gold_sample.GOLD`; without it, or with too little of it, the corrected
             columns are None and `not_corrected` says why.
-        datasets: only these; all that any paper uses if empty.
+        datasets: only claims on these; all that any paper uses if empty.
+        top: only so many, the most used first, those of unnamed origin left out; all if None.
 
     Returns: a frame with columns text ('full text', 'abstract' or 'together'), group, dataset, n
         (papers that use it), n_papers (papers in the group), share (n / n_papers), low, high
         (Wilson 95%); n_gold (gold papers in the group), corrected, corrected_low, corrected_high
-        (`data.correction.stratified`), rogan_gladen, rogan_gladen_low, rogan_gladen_high (second
-        opinion), not_corrected; every group x dataset that any paper uses, the most used dataset
-        first. Empty when there is no such claim.
+        (`data.correction.stratified`, or `among_transfers`), rogan_gladen, rogan_gladen_low,
+        rogan_gladen_high (second opinion), not_corrected; every group x dataset that any paper
+        uses, the most used dataset first, then by text and group. Empty when there is no claim.
 
     Raises:
         InputError: a choice is none of those that are known.
     """
-    raise NotImplementedError
+    one_of("by", by, BYS)
+    counted = chosen(cube, where)
+    if where.among == "transfer":
+        counted &= transferring(cube, where)
+    found = of_papers(items(cube, role, of, where, datasets=datasets), counted)
+    order = _order(found, top)
+    texts, kind = kinds(cube, where)
+    groups = cube.groups[by]
+    n_papers = sizes(groups, counted, kind, len(texts))
+    n = tally(groups, only(found, order), kind, len(texts))
+    cells = np.argwhere(n_papers > 0)  # (text, group)
+    at = (cells[:, 0], cells[:, 1])
+    frame = pd.DataFrame(
+        {
+            "text": _each(texts, np.tile(at[0], len(order))),
+            "group": _each(groups.names, np.tile(at[1], len(order))),
+            "dataset": _each(order, np.repeat(np.arange(len(order)), len(cells))),
+            "n": n[at].T.ravel(),
+            "n_papers": np.tile(n_papers[at], len(order)),
+        }
+    )
+    frame["share"] = frame["n"] / frame["n_papers"]
+    frame["low"], frame["high"] = wilson_bounds(frame["n"], frame["n_papers"])
+    asked = Question(by, role, of, where, datasets)
+    told = corrected(cube, read(cube, gold), asked, order, cells)
+    return _with_corrected(frame, told)
 
 
-def note(cube: Cube, where: Selection = Selection(), gold: pa.Table | None = None) -> str:
+def _order(found: Items, top: int | None) -> tuple[str, ...]:
+    """What any paper uses, the most used first; with `top`, no more, and nothing unnamed."""
+    total = np.bincount(found.item, minlength=len(found.names))
+    used = [i for i in np.flatnonzero(total) if top is None or found.names[i] not in PSEUDO_IDS]
+    used.sort(key=lambda i: (-total[i], found.names[i]))
+    return tuple(found.names[i] for i in used[:top])
+
+
+def _each(names: Sequence[str], places: NDArray[np.int64]) -> pd.api.extensions.ExtensionArray:
+    return pd.array(list(names), dtype="str").take(places)
+
+
+def _with_corrected(frame: pd.DataFrame, told: Corrected) -> pd.DataFrame:
+    main, second = told.main, told.second
+    columns = {
+        "n_gold": told.n_gold,
+        "corrected": main.value,
+        "corrected_low": main.low,
+        "corrected_high": main.high,
+        "rogan_gladen": second.value,
+        "rogan_gladen_low": second.low,
+        "rogan_gladen_high": second.high,
+        "not_corrected": told.why_not,
+    }
+    return frame.assign(**{name: column.T.ravel() for name, column in columns.items()})
+
+
+def note(cube: Cube, where: Selection = _ALL, gold: pa.Table | None = None) -> str:
     """A sentence on what a selection's numbers are counted among, for under a table or chart."""
-    raise NotImplementedError
+    mask = chosen(cube, where)
+    if where.among == "transfer":
+        mask &= transferring(cube, where)
+    full = int((mask & cube.full_text).sum())
+    told = {
+        "separate": "each kind by itself",
+        "together": "mixed as asked for, though the latter under-report sources",
+    }
+    read_of = f"{full} with full text, {int(mask.sum()) - full} by title and abstract alone"
+    how = f", {told[where.text]}" if where.text in told else ""
+    papers = "papers with a source" if where.among == "transfer" else "annotated papers"
+    n_gold = int(mask[read(cube, gold).paper].sum())
+    return (
+        f"n = {int(mask.sum())} {papers} in the survey ({read_of}{how}); claims with a score of "
+        f"{where.min_score:g} or more; intervals are Wilson 95% and cover chance, not the "
+        f"annotator's errors; corrected values are by {n_gold} gold papers"
+    )
 
 
 def leading(frame: pd.DataFrame, top: int) -> list[str]:
@@ -203,50 +185,6 @@ def _survey_claims(db: duckdb.DuckDBPyConnection) -> tuple[pa.Table, pa.Table, p
     return found, annotated, papers
 
 
-def survey_shares(
-    db: duckdb.DuckDBPyConnection,
-    *,
-    by: str,
-    role: str = "source",
-    among: str = "all",
-    min_score: float = 0.5,
-    presence: str | None = None,
-) -> tuple[pd.DataFrame, str]:
-    """`shares` over a survey, and a sentence on what they were counted among.
-
-    Raises:
-        InputError: `by`, `role`, `among` or `presence` is none of the values that `shares` knows.
-    """
-    for name, value, allowed in (
-        ("by", by, BYS),
-        ("role", role, ROLES),
-        ("among", among, get_args(Among)),
-        ("presence", presence, (None, *get_args(Counted))),
-    ):
-        if value not in allowed:
-            raise InputError(f"--{name} {value!r} is not one of {', '.join(filter(None, allowed))}")
-    found, works, papers = _survey_claims(db)
-    cited = citing(works, papers)
-    frame = shares(
-        found,
-        works,
-        by=cast(By, by),
-        role=cast(Role, role),
-        among=cast(Among, among),
-        min_score=min_score,
-        presence=cast(Counted | None, presence),
-        cited=cited,
-    )
-    full = _count(db, "SELECT count(DISTINCT work_id) FROM passages")
-    people = _count(db, "SELECT count(*) FROM decisions")
-    return frame, (
-        f"n = {works.num_rows} annotated papers in the survey ({full} with full text, the rest by "
-        f"title and abstract alone), {people} decisions by people; intervals are Wilson 95% and "
-        "do not yet carry the annotator's errors"
-        + (_note_on_citations(found, works, papers, cited) if presence else "")
-    )
-
-
 _TOLD_BY_CITATIONS = """
 SELECT (SELECT count(*) FROM works WHERE len("references") > 0),
        (SELECT count(DISTINCT dataset) FROM papers),
@@ -256,14 +194,20 @@ SELECT (SELECT count(*) FROM works WHERE len("references") > 0),
 """
 
 
-def _note_on_citations(found: pa.Table, works: pa.Table, papers: pa.Table, cited: pa.Table) -> str:
-    with duckdb.connect() as db:
+def survey_citations(db: duckdb.DuckDBPyConnection) -> str:
+    """A sentence on what citations can tell in a survey, for beside shares with a presence.
+
+    Args:
+        db: a connection from `Corpus.connect`.
+    """
+    found, works, papers = _survey_claims(db)
+    with duckdb.connect() as own:
         for name, table in (("claims", found), ("works", works), ("papers", papers)):
-            db.register(name, table)
-        db.register("citing", cited)
-        n_works, n_datasets, n_pairs, n_alone = db.sql(_TOLD_BY_CITATIONS).fetchall()[0]
+            own.register(name, table)
+        own.register("citing", citing(works, papers))
+        n_works, n_datasets, n_pairs, n_alone = own.sql(_TOLD_BY_CITATIONS).fetchall()[0]
     return (
-        f"; citations: {n_works} papers have references, the paper of {n_datasets} datasets is "
+        f"citations: {n_works} papers have references, the paper of {n_datasets} datasets is "
         f"known, {n_pairs} pairs of paper and dataset are cited, {n_alone} of them cited only"
     )
 

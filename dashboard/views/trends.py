@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import charts, survey
+from data.cube import BYS
 from data.records import ROLES
-from data.trends import BYS, leading
+from data.trends import leading
 
 _AMONG = {"all": "all papers", "transfer": "papers with a source"}  # as the chart says it
 _MOST = 8  # as many as colours

@@ -22,7 +22,7 @@ from annotate.matcher import Matcher
 from annotate.texts import read_papers
 from data.catalogue import Catalogue, key, load
 from data.records import Candidate, Passage
-from data.trends import wilson
+from data.intervals import wilson
 
 FILES = ("dev.jsonl", "dev_passages.jsonl")
 _LONG = 4  # letters: a shorter surface inside a longer one proves nothing
