@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from dashboard import survey
 from dashboard.evidence import STYLE
@@ -14,7 +15,7 @@ from data.sample import LABEL
 _VIEWS = Path(__file__).parent / "views"
 _LOOK_EVERY = "4s"
 
-st.set_page_config(page_title="CATS", page_icon=":cat:", layout="wide")
+st.set_page_config(page_title="CATS", page_icon=":material/pets:", layout="wide")
 path = survey.directory()
 try:
     title = survey.title(path)
@@ -32,17 +33,42 @@ def _watch() -> None:
         st.rerun()
 
 
-review = st.Page(_VIEWS / "review.py", title="Review", icon=":material/rate_review:")
-page = st.navigation(
-    [
-        st.Page(_VIEWS / "overview.py", title="Overview", icon=":material/home:", default=True),
-        st.Page(_VIEWS / "trends.py", title="Trends", icon=":material/show_chart:"),
-        st.Page(_VIEWS / "papers.py", title="Papers", icon=":material/article:"),
-        review,
-    ]
-)
+def _page(name: str, title: str, icon: str, *, hidden: bool = False) -> StreamlitPage:
+    return st.Page(
+        _VIEWS / f"{name}.py",
+        title=title,
+        icon=f":material/{icon}:",
+        default=name == "overview",
+        visibility="hidden" if hidden else "visible",
+    )
+
+
+pages = {
+    "Findings": [
+        _page("overview", "Overview", "home"),
+        _page("trends", "Trends", "show_chart"),
+        _page("sources", "Sources", "bar_chart"),
+        _page("matrix", "Source by modality", "grid_on"),
+        _page("flow", "Flow", "account_tree"),
+        _page("compare", "Compare", "compare_arrows"),
+    ],
+    "Look up": [
+        _page("choose", "Choose a source", "checklist"),
+        _page("dataset", "Dataset", "database"),
+        _page("papers", "Papers", "article"),
+        _page("paper", "Paper", "description", hidden=True),
+    ],
+    "About": [
+        _page("quality", "Quality", "verified"),
+        _page("method", "Method and data", "science"),
+    ],
+}
+review = _page("review", "Review", "rate_review")
+if survey.reviewer():
+    pages["People"] = [review]
+page = st.navigation(pages)
 st.html(STYLE)
-st.caption(title)
+st.caption(title if not survey.snapshot_id(path) else f"{title} \u00b7 {survey.snapshot_id(path)}")
 if survey.is_sample(path):
     st.warning(f"{LABEL}: no figure here says anything about the literature.")
 if page is not review:  # there the reviewer's own decisions change the survey with each key

@@ -70,7 +70,7 @@ def over_years(
     this_year: int,
     sample: bool,
     value: _Value = SHARE,
-    role: str = "source",
+    role: str | None = "source",
 ) -> Chart:
     """Shares over years: a line and a 95% band a dataset.
 
@@ -151,7 +151,13 @@ def _draw_line(
 
 
 def over_groups(
-    frame: pd.DataFrame, *, title: str, by: str, sample: bool, value: _Value = SHARE, role: str
+    frame: pd.DataFrame,
+    *,
+    title: str,
+    by: str,
+    sample: bool,
+    value: _Value = SHARE,
+    role: str | None,
 ) -> Chart:
     """Shares in each group: a point with its 95% interval a dataset; largest groups on top.
 
@@ -233,7 +239,13 @@ def ranking(
 
 
 def matrix(
-    frame: pd.DataFrame, *, title: str, by: str, sample: bool, value: _Value = SHARE, role: str
+    frame: pd.DataFrame,
+    *,
+    title: str,
+    by: str,
+    sample: bool,
+    value: _Value = SHARE,
+    role: str | None,
 ) -> Chart:
     """Datasets x groups: the share of a group's papers as shade and number.
 
@@ -388,6 +400,24 @@ def differences(
         alt=f"Dot plot of differences. {title}. {told}".replace("<br>", ", "),
         note="whiskers are 95% intervals; hollow where they hold zero",
     )
+
+
+def verdicts(frame: pd.DataFrame, first: str, second: str) -> list[str]:
+    """The first rows of a comparison as sentences.
+
+    Args:
+        frame: as `data.compare.compare` gives it.
+    """
+    told = []
+    for row in _records(frame):
+        low, high = 100 * row["low"], 100 * row["high"]
+        more = f"more in {first}" if low > 0 else f"less in {first}" if high < 0 else "undecided"
+        told.append(
+            f"{row['dataset']}: {more}. {row['share_1']:.1%} of n = {row['n_papers_1']:,} against "
+            f"{row['share_2']:.1%} of n = {row['n_papers_2']:,} in {second}, a difference of "
+            f"{100 * row['difference']:+.1f} points [{low:+.1f}, {high:+.1f}]"
+        )
+    return told
 
 
 def lines(
@@ -632,8 +662,10 @@ def _difference(row: Mapping[Any, Any], value: _Value) -> str:
     )
 
 
-def _papers_of(row: Mapping[Any, Any], by: str, role: str) -> Query | None:
+def _papers_of(row: Mapping[Any, Any], by: str, role: str | None) -> Query | None:
     group = str(row["group"])
+    if role is None:
+        return None
     if by == "years":
         return {"dataset": row["dataset"], "role": role, "years": [group, group]}
     return {"dataset": row["dataset"], "role": role, by: [group]}

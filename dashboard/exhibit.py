@@ -13,6 +13,7 @@ import streamlit as st
 from streamlit.components.v2 import component
 
 from dashboard.charts import Chart, Query
+from dashboard.filters import as_text
 from dashboard.source import Source
 
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
@@ -33,7 +34,7 @@ _files = component(
 )
 
 
-def show(chart: Chart, *, key: str, source: Source) -> None:
+def show(chart: Chart, *, key: str, source: Source, with_table: bool = False) -> None:
     """Draw a chart under its title; beneath it how to read it, its table, and how to cite it.
 
     A press on a point, or on a row of the table, links to the papers that it counts.
@@ -41,16 +42,20 @@ def show(chart: Chart, *, key: str, source: Source) -> None:
     Args:
         key: unique on the page; letters, digits and hyphens.
         source: what the chart is drawn from, for the citation and for the files.
+        with_table: the table stands below at once, where the chart has nothing to press.
     """
-    st.markdown(f"##### {_plain(chart.title)}")
-    _exhibit(chart, key, source)
+    st.markdown(f"##### {as_text(chart.title)}")
+    _exhibit(chart, key, source, with_table)
 
 
 @st.fragment
-def _exhibit(chart: Chart, key: str, source: Source) -> None:
+def _exhibit(chart: Chart, key: str, source: Source, with_table: bool) -> None:
     """A fragment: what is pressed in one chart draws only that chart again."""
-    tabs = st.tabs(["Chart", "Table", "Cite and download"], key=f"{key}-tabs", on_change="rerun")
-    with tabs[0]:
+    names = (
+        ["Chart", "Cite and download"] if with_table else ["Chart", "Table", "Cite and download"]
+    )
+    tabs = dict(zip(names, st.tabs(names, key=f"{key}-tabs", on_change="rerun"), strict=True))
+    with tabs["Chart"]:
         pressed = st.plotly_chart(
             chart.figure,
             key=key,
@@ -59,27 +64,32 @@ def _exhibit(chart: Chart, key: str, source: Source) -> None:
             on_select="rerun",
             selection_mode="points",
         )
-        rows = [_row(point) for point in pressed["selection"]["points"]]
-        _link_to_papers(chart, rows)
-    if tabs[1].open:
-        with tabs[1]:
-            picked = st.dataframe(
-                chart.table,
-                key=f"{key}-table",
-                hide_index=True,
-                column_config={
-                    name: st.column_config.NumberColumn(format="percent")
-                    for name in chart.table.columns
-                    if _PERCENT.search(name)
-                },
-                on_select="rerun",
-                selection_mode="single-row",
-            )
-            _link_to_papers(chart, list(picked["selection"]["rows"]))
-    if tabs[2].open:
-        with tabs[2]:
+        _link_to_papers(chart, [_row(point) for point in pressed["selection"]["points"]])
+    if "Table" in tabs and tabs["Table"].open:
+        with tabs["Table"]:
+            _table(chart, key)
+    if tabs["Cite and download"].open:
+        with tabs["Cite and download"]:
             _cite_and_download(chart, key, source)
-    st.caption(_plain(chart.note) + ".")
+    st.caption(as_text(chart.note) + ".")
+    if with_table:
+        _table(chart, key)
+
+
+def _table(chart: Chart, key: str) -> None:
+    picked = st.dataframe(
+        chart.table,
+        key=f"{key}-table",
+        hide_index=True,
+        column_config={
+            name: st.column_config.NumberColumn(format="percent")
+            for name in chart.table.columns
+            if _PERCENT.search(name)
+        },
+        on_select="rerun",
+        selection_mode="single-row",
+    )
+    _link_to_papers(chart, list(picked["selection"]["rows"]))
 
 
 def _cite_and_download(chart: Chart, key: str, source: Source) -> None:
@@ -114,7 +124,7 @@ def _link_to_papers(chart: Chart, rows: list[int | None]) -> None:
     names = [str(cells[name]) for name in chart.table.columns[:2] if name not in ("n", "n_papers")]
     st.page_link(
         "views/papers.py",
-        label=_plain(f"{', '.join(names)}: the {int(cells['n']):,} papers behind it"),
+        label=as_text(f"{', '.join(names)}: the {int(cells['n']):,} papers behind it"),
         icon=":material/arrow_forward:",
         query_params=_pairs(query),
     )
@@ -126,8 +136,3 @@ def _pairs(query: Query) -> list[tuple[str, str]]:
         for name, value in query.items()
         for each in (value if isinstance(value, list) else [value])
     ]
-
-
-def _plain(text: str) -> str:
-    """Text as Markdown shows it unchanged: names of datasets may hold any sign."""
-    return re.sub(r"([\\`*_{}\[\]<>#$~|:])", r"\\\1", text)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, cast
@@ -71,6 +72,11 @@ def in_words(where: Selection) -> str:
     if where.text != "separate":
         parts.append(f"read by {_READ[where.text]}")
     return "; ".join([*parts, f"claims scored {where.min_score:g} or more"])
+
+
+def as_text(words: str) -> str:
+    """Words as Markdown shows them unchanged, whatever signs a name may hold."""
+    return re.sub(r"([\\`*_{}\[\]<>#$~|:])", r"\\\1", words)
 
 
 def _years(path: Path, at: str) -> tuple[int, int] | None:

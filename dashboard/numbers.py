@@ -23,6 +23,7 @@ from data.compare import compare
 from data.concentration import concentration
 from data.corpus import Corpus
 from data.cube import By, Cube, Of, Selection, datasets_of, survey_cube, values_of, works_of
+from data.quality import quality, reliability
 from data.records import Role
 from data.transfers import transfers
 from data.trends import note, shares
@@ -125,6 +126,13 @@ def transfers_of(path: Path, at: str, where: Selection, top: int) -> pd.DataFram
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
+def partners(path: Path, at: str, where: Selection, dataset: str) -> pd.DataFrame:
+    """The pairs of `data.transfers.transfers` that this dataset is in."""
+    frame = transfers(cube(path, at), where=where)
+    return frame[(frame["source"] == dataset) | (frame["target"] == dataset)]
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
 def growth_of(path: Path, at: str, *, role: Role, of: Of, where: Selection) -> pd.DataFrame:
     """`data.growth.growth`."""
     return growth_.growth(cube(path, at), role=role, of=of, where=where)
@@ -142,6 +150,20 @@ def compared(
 ) -> pd.DataFrame:
     """`data.compare.compare`."""
     return compare(cube(path, at), first, second, role=role, of=of, gold=gold(path, at))
+
+
+@st.cache_data(max_entries=2, show_spinner=False)
+def quality_of(path: Path, at: str) -> tuple[pd.DataFrame, pd.DataFrame] | None:
+    """`data.quality.quality` and `reliability` on the survey's gold papers; None without any."""
+    labels = gold(path, at)
+    if labels is None or not labels.num_rows:
+        return None
+    return quality(cube(path, at), labels), reliability(cube(path, at), labels)
+
+
+def all_of(path: Path, at: str) -> Selection:
+    """All papers of the kind of text that the most were read by."""
+    return Selection(text=kind_of_text(path, at))
 
 
 def source(path: Path, at: str, choice: str = "") -> Source:

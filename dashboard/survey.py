@@ -107,6 +107,12 @@ def catalogue(path: Path, at: str) -> Catalogue:
     return load(extra=own_tables(path))
 
 
+def models_of(path: Path, at: str, dataset: str) -> list[str]:
+    """Pretrained models that the catalogue knows to be trained on this dataset."""
+    models = catalogue(path, at).models.values()
+    return [model.id for model in models if dataset in model.datasets]
+
+
 @st.cache_data(max_entries=8, show_spinner=False)
 def results(path: Path, at: str) -> pd.DataFrame:
     """The survey's own measured results: `Result` rows."""

@@ -245,6 +245,10 @@ class Corpus:
         """The works as newest fetched, in the order of their ids."""
         return from_table(Work, self.table("SELECT * FROM works ORDER BY id"))
 
+    def included(self) -> Iterator[Work]:
+        """The works in the survey, a paper of several versions once, in the order of their ids."""
+        return from_table(Work, self.table("SELECT * FROM included ORDER BY id"))
+
     def uses(self) -> Iterator[Use]:
         """The uses of each work's latest annotation run, by work, passage and place."""
         order = 'work_id, section, "order", start, role, dataset'
