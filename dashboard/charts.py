@@ -34,6 +34,8 @@ _SHADE = "0, 114, 178"  # of COLOURS[0], for areas
 _GRID = "rgba(128, 128, 128, .22)"
 _ZERO = "rgba(128, 128, 128, .7)"
 _ROW_PX = 26
+_PALE, _DEEP = "#dcebf5", "#0b4f7d"  # from few to many, opaque
+_OUTLINE, _CLEAR = "rgba(128, 128, 128, .9)", "rgba(0, 0, 0, 0)"
 
 Query = Mapping[str, str | list[str]]
 _Value = tuple[str, str, str]  # names of the columns of a value, its low and its high
@@ -85,7 +87,7 @@ def over_years(
     figure = go.Figure()
     for place, dataset in enumerate(table["dataset"].unique()):
         _draw_line(figure, table[table["dataset"] == dataset], place, this_year, value)
-    figure.update_yaxes(title="share of papers", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(title="share of papers", tickformat=".1~%", rangemode="tozero")
     figure.update_xaxes(title="year of publication", dtick=_year_step(table["year"]))
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     return Chart(
@@ -143,6 +145,7 @@ def _draw_line(
         name=str(dataset),
         legendgroup=dataset,
         mode="markers",
+        cliponaxis=False,
         marker={"color": colour, "size": 8, "symbol": _symbols(rows, place), "line": {"width": 1}},
         customdata=list(rows.index),
         hovertext=[_said(row, str(row["year"]), value) for row in rows.to_dict("records")],
@@ -186,7 +189,7 @@ def over_groups(
             hovertext=[_said(row, str(row["group"]), value) for row in rows.to_dict("records")],
             hoverinfo="text",
         )
-    figure.update_xaxes(title="share of papers", tickformat=".0%", rangemode="tozero")
+    figure.update_xaxes(title="share of papers", tickformat=".1~%", rangemode="tozero")
     figure.update_yaxes(categoryorder="array", categoryarray=list(labels.values()))
     figure.update_layout(
         height=max(360, 90 + _ROW_PX * len(labels)),
@@ -218,14 +221,14 @@ def ranking(
             x=table[value[0]],
             y=table["dataset"],
             orientation="h",
-            marker={"color": f"rgba({_SHADE}, .75)", "line": {"color": COLOURS[0], "width": 1}},
+            marker={"color": f"rgba({_SHADE}, .4)", "line": {"color": COLOURS[0], "width": 1}},
             error_x=_whiskers(table, value),
             customdata=list(table.index),
             hovertext=[_said(row, "all years", value) for row in table.to_dict("records")],
             hoverinfo="text",
         )
     )
-    figure.update_xaxes(title="share of papers", tickformat=".0%", rangemode="tozero")
+    figure.update_xaxes(title="share of papers", tickformat=".1~%", rangemode="tozero")
     figure.update_yaxes(autorange="reversed", type="category")
     figure.update_layout(height=max(240, 80 + _ROW_PX * len(table)), bargap=0.35)
     return Chart(
@@ -255,11 +258,18 @@ def matrix(
     table = frame[frame[value[0]].notna()].reset_index(drop=True)
     sizes = table.groupby("group")["n_papers"].first().sort_values(ascending=False, kind="stable")
     names = {group: f"{group}<br>n = {size:,}" for group, size in sizes.items()}
-    shares = table.pivot_table(
-        index="dataset", columns="group", values=value[0], sort=False, observed=True
-    )
-    shares = shares.reindex(columns=list(sizes.index))
-    top = max(float(table[value[0]].max()), 0.01) if len(table) else 1.0
+    few = table["n_papers"] < FEW
+    shaded = table.assign(shade=table[value[0]].where((table["n"] > 0) & ~few))
+    shares = shaded.pivot_table(
+        index="dataset",
+        columns="group",
+        values="shade",
+        sort=False,
+        observed=True,
+        dropna=False,
+        aggfunc=lambda cells: cells.iloc[0],
+    ).reindex(columns=list(sizes.index))
+    top = max(float(shaded["shade"].max()), 0.01) if shaded["shade"].notna().any() else 1.0
     figure = go.Figure(
         go.Heatmap(
             z=shares.to_numpy(),
@@ -267,34 +277,39 @@ def matrix(
             y=list(shares.index),
             zmin=0,
             zmax=top,
-            colorscale=[[0, f"rgba({_SHADE}, 0)"], [1, f"rgba({_SHADE}, .75)"]],
+            colorscale=[[0, _PALE], [1, _DEEP]],
             showscale=False,
             hoverinfo="skip",
             xgap=2,
             ygap=2,
         )
     )
-    # Heat maps have no points to press, so that these carry the numbers and the papers.
-    figure.add_scatter(
-        x=[names[group] for group in table["group"]],
-        y=table["dataset"],
-        mode="markers+text",
-        marker={
-            "symbol": ["square-open" if n < FEW else "square" for n in table["n_papers"]],
-            "size": 26,
-            "color": [
-                "rgba(128, 128, 128, .8)" if n < FEW else "rgba(0, 0, 0, 0)"
-                for n in table["n_papers"]
-            ],
-        },
-        text=[_percent(share) if n else "" for share, n in _pairs(table, value[0], "n")],
-        customdata=list(table.index),
-        hovertext=[_said(row, str(row["group"]), value) for row in table.to_dict("records")],
-        hoverinfo="text",
-        showlegend=False,
-    )
+    # Heat maps have no points to press, so that these carry the numbers and the papers. A cell
+    # tells the colour of its words, since it is the same on a light and on a dark page.
+    for is_few, rows in table.assign(few=few).groupby("few"):
+        figure.add_scatter(
+            x=[names[group] for group in rows["group"]],
+            y=rows["dataset"],
+            mode="markers+text",
+            marker={
+                "symbol": "square-open" if is_few else "square",
+                "size": 24,
+                "color": [_OUTLINE if n and is_few else _CLEAR for n in rows["n"]],
+            },
+            text=[_percent(share) if n else "" for share, n in _pairs(rows, value[0], "n")],
+            textfont={"size": 11}
+            if is_few
+            else {
+                "size": 11,
+                "color": ["#ffffff" if share > top / 2 else "#1f1e1b" for share in rows[value[0]]],
+            },
+            customdata=list(rows.index),
+            hovertext=[_said(row, str(row["group"]), value) for row in _records(rows)],
+            hoverinfo="text",
+            showlegend=False,
+        )
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
-    figure.update_xaxes(type="category", side="top", showgrid=False)
+    figure.update_xaxes(type="category", side="top", showgrid=False, tickangle=-40)
     figure.update_layout(height=max(320, 130 + 30 * len(shares)))
     return Chart(
         title=title,
@@ -386,7 +401,7 @@ def differences(
     )
     figure.add_vline(0, line={"color": _ZERO, "width": 1.5})
     figure.update_xaxes(
-        title=f"more in {second}  \u2190  points  \u2192  more in {first}", tickformat="+.0%"
+        title=f"more in {second}  \u2190  points  \u2192  more in {first}", tickformat="+.1~%"
     )
     figure.update_yaxes(autorange="reversed", type="category")
     figure.update_layout(height=max(260, 100 + 30 * len(table)))
@@ -430,6 +445,7 @@ def lines(
     sample: bool,
     tickformat: str = "",
     zero: bool = True,
+    height: int = 400,
 ) -> Chart:
     """A measure along a scale, with its 95% band, a line a name.
 
@@ -464,12 +480,15 @@ def lines(
             "<extra></extra>",
         )
     figure.update_xaxes(title=x_title)
+    if x == "year":
+        figure.update_xaxes(type="category")
     figure.update_yaxes(title=y_title, tickformat=tickformat)
     if zero:
         figure.update_yaxes(rangemode="tozero")
     figure.update_layout(
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0},
         showlegend=table["name"].nunique() > 1,
+        height=height,
     )
     ends = [
         f"{name} goes from {rows['value'].iloc[0]:.2f} at {rows[x].iloc[0]} to "
@@ -526,7 +545,7 @@ def reliability(frame: pd.DataFrame, *, title: str, sample: bool) -> Chart:
         showlegend=False,
     )
     figure.update_xaxes(title="mean score of the bin", range=[0, 1.02])
-    figure.update_yaxes(title="share that people confirmed", range=[0, 1.02], tickformat=".0%")
+    figure.update_yaxes(title="share that people confirmed", range=[0, 1.02], tickformat=".1~%")
     far = max((abs(r["mean_score"] - r["share"]) for r in _records(table)), default=0.0)
     return Chart(
         title=title,

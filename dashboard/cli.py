@@ -20,8 +20,21 @@ Host = Annotated[str, typer.Option(help="Address to listen on; the default is th
 
 
 @app.command()
-def dashboard(corpus: CorpusDir = HERE, port: Port = None, host: Host = "127.0.0.1") -> None:
+def dashboard(
+    corpus: CorpusDir = HERE,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(help="Instead: a release, as `cats export` makes it, checked and read only."),
+    ] = None,
+    port: Port = None,
+    host: Host = "127.0.0.1",
+) -> None:
     """Show the survey in a browser; the page follows while mining or annotating goes on."""
+    if snapshot is not None:
+        from data.release import check
+
+        say(f"{check(snapshot)}: every file is as it was released")
+        corpus = snapshot
     _serve(corpus, port=port, host=host)
 
 
@@ -86,6 +99,7 @@ def _serve(
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "viewer",
+        "theme.base": str(Path(__file__).parent / "theme.toml"),
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     script = str(Path(__file__).parent / "app.py")

@@ -11,6 +11,10 @@ from data.catalogue import Dataset
 # Translucent, so that the page's own text colour stays readable in light and dark; the border's
 # pattern tells the roles apart without colour.
 STYLE = """<style>
+.stMainBlockContainer { max-width: 78rem; padding-top: 4.2rem; }
+[data-testid="stPageLink"] a { padding-left: 0; }
+[data-testid="stPageLink"] p { white-space: normal; overflow: visible;
+  text-decoration: underline; text-underline-offset: .2em; }
 .cats mark { color: inherit; padding: 0 .15em; border-radius: .2em; }
 .cats mark.source { background: rgba(0,114,178,.22); border-bottom: 3px solid #0072B2; }
 .cats mark.target { background: rgba(230,159,0,.25); border-bottom: 3px double #E69F00; }

@@ -9,14 +9,16 @@ import re
 from pathlib import Path
 from typing import Any
 
+import plotly.graph_objects as go
 import streamlit as st
 from streamlit.components.v2 import component
 
 from dashboard.charts import Chart, Query
-from dashboard.filters import as_text
+from dashboard.filters import as_sentence, as_text
 from dashboard.source import Source
 
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
+_INK = {"light": "#43413c", "dark": "#cfccc6"}  # 7:1 and more on the theme's grounds
 _PERCENT = re.compile(r"(?:^|_)(share|low|high|corrected|difference)(?:$|_)")
 _HTML = """<div class="files"><button type="button" data-as="png">PNG</button>
 <button type="button" data-as="svg">SVG</button><span role="status"></span></div>"""
@@ -57,7 +59,7 @@ def _exhibit(chart: Chart, key: str, source: Source, with_table: bool) -> None:
     tabs = dict(zip(names, st.tabs(names, key=f"{key}-tabs", on_change="rerun"), strict=True))
     with tabs["Chart"]:
         pressed = st.plotly_chart(
-            chart.figure,
+            _inked(chart.figure),
             key=key,
             alt=chart.alt,
             config=_CONFIG,
@@ -71,9 +73,19 @@ def _exhibit(chart: Chart, key: str, source: Source, with_table: bool) -> None:
     if tabs["Cite and download"].open:
         with tabs["Cite and download"]:
             _cite_and_download(chart, key, source)
-    st.caption(as_text(chart.note) + ".")
+    st.caption(as_sentence(chart.note))
     if with_table:
         _table(chart, key)
+
+
+def _inked(figure: go.Figure) -> go.Figure:
+    """The figure with its words in the page's own colour; Streamlit's grey is too faint to read."""
+    ink = _INK["dark" if st.context.theme.type == "dark" else "light"]
+    figure.update_layout(font={"color": ink}, legend={"font": {"color": ink}})
+    figure.update_xaxes(tickfont={"color": ink}, title_font={"color": ink})
+    figure.update_yaxes(tickfont={"color": ink}, title_font={"color": ink})
+    figure.update_traces(textfont={"color": ink}, selector={"type": "sankey"})
+    return figure
 
 
 def _table(chart: Chart, key: str) -> None:

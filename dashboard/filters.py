@@ -79,6 +79,12 @@ def as_text(words: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>#$~|:])", r"\\\1", words)
 
 
+def as_sentence(words: str) -> str:
+    """The same with a full stop, and a capital but where it begins with n."""
+    first = words[:1] if words.startswith("n =") else words[:1].upper()
+    return as_text(f"{first}{words[1:].rstrip('.')}.")
+
+
 def _years(path: Path, at: str) -> tuple[int, int] | None:
     known = [int(year) for year in numbers.values(path, at, "year")["group"] if year.isdigit()]
     first, last = (min(known), max(known)) if known else (0, 0)

@@ -22,7 +22,8 @@ from data import growth as growth_
 from data.compare import compare
 from data.concentration import concentration
 from data.corpus import Corpus
-from data.cube import By, Cube, Of, Selection, datasets_of, survey_cube, values_of, works_of
+from data.counting import datasets_of, values_of, works_of
+from data.cube import By, Cube, Of, Selection, survey_cube
 from data.quality import quality, reliability
 from data.records import Role
 from data.transfers import transfers

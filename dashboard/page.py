@@ -54,11 +54,11 @@ def nothing(message: str) -> NoReturn:
 
 def counted(here: Here, where: Selection, frame: pd.DataFrame | None = None) -> None:
     """Under the charts of a page: among what was counted, and why nothing is corrected."""
-    st.caption(filters.as_text(numbers.note_of(here.path, here.at, where)) + ".")
+    told = numbers.note_of(here.path, here.at, where)
     if frame is not None and not frame.empty and frame["corrected"].isna().all():
-        why = frame["not_corrected"].dropna().unique()
-        if len(why):
-            st.caption(f"Not corrected for the annotator's errors: {filters.as_text(why[0])}.")
+        why = [reason for reason in frame["not_corrected"].dropna().unique() if reason]
+        told += f"; not corrected for the annotator's errors: {why[0]}" if why else ""
+    st.caption(filters.as_sentence(told))
 
 
 def growth(here: Here, *, role: Role, of: Of, where: Selection, names: list[str]) -> None:

@@ -27,6 +27,7 @@ from data.trends import survey_counts, survey_papers_by_year
 CORPUS_VARIABLE, REVIEWER_VARIABLE = "CATS_CORPUS", "CATS_REVIEWER"
 _WATCHED = ("works", "passages", "uses", "results")
 _Spans = list[dict[str, Any]]
+_OF_PAPERS = {"included": "id", "uses": "work_id", "decisions": "work_id", "passages": "work_id"}
 
 
 def directory() -> Path:
@@ -117,7 +118,8 @@ def models_of(path: Path, at: str, dataset: str) -> list[str]:
 def results(path: Path, at: str) -> pd.DataFrame:
     """The survey's own measured results: `Result` rows."""
     with _connected(path, at) as db:
-        return db.sql("SELECT * FROM results").fetch_df()
+        frame: pd.DataFrame = db.sql("SELECT * FROM results").to_arrow_table().to_pandas()
+        return frame
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -141,15 +143,12 @@ def papers(path: Path, at: str, ids: Sequence[str]) -> list[dict[str, Any]]:
     """
     with _connected(path, at) as db:
         works, uses, decisions, passages = (
-            db.execute(f"SELECT * FROM {view} WHERE {key} IN (SELECT unnest($ids))", {"ids": ids})
-            .to_arrow_table()
-            for view, key in (
-                ("included", "id"),
-                ("uses", "work_id"),
-                ("decisions", "work_id"),
-                ("passages", "work_id"),
-            )
-        )  # fmt: skip
+            db.sql(
+                f"SELECT * FROM {view} WHERE {key} IN (SELECT unnest($ids))",
+                params={"ids": list(ids)},
+            ).to_arrow_table()
+            for view, key in _OF_PAPERS.items()
+        )
         found = claims(uses, decisions, works=works, papers=_dataset_papers(path, at, db))
     by_id = {work["id"]: work for work in works.to_pylist()}
     rows: dict[str, dict[str, list[dict[str, Any]]]] = {

@@ -175,6 +175,10 @@ def _one_form(as_json: bool, as_csv: bool) -> None:
 
 @app.command()
 def export(
+    directory: Annotated[
+        Path | None,
+        typer.Argument(help="Absent or empty folder for a release: tables, figures, checksums."),
+    ] = None,
     prisma: Annotated[
         Path | None,
         typer.Option(help="Folder for prisma.svg and .json, coverage.csv, methods.txt."),
@@ -183,20 +187,43 @@ def export(
         Path | None,
         typer.Option(help="Empty folder for a copy of the survey without anybody's text."),
     ] = None,
+    licence: Annotated[
+        str, typer.Option(help="SPDX id of the licence that a release states for its data.")
+    ] = "CC-BY-4.0",
     corpus: CorpusDir = HERE,
 ) -> None:
-    """Write the account of the survey (PRISMA 2020), or a copy that may be given away."""
+    """Release the survey as one immutable snapshot; or only its account, or only a copy of it."""
     from data.corpus import Corpus
     from data.publish import publish
 
-    if prisma is None and without_text is None:
-        raise InputError("nothing to write; give --prisma FOLDER or --without-text FOLDER")
+    if directory is None and prisma is None and without_text is None:
+        raise InputError(
+            "nothing to write; give a FOLDER for a release, --prisma FOLDER or "
+            "--without-text FOLDER"
+        )
     survey = Corpus(corpus)
+    if directory is not None:
+        _release(survey, directory, licence=licence)
     if prisma is not None:
         _export_account(survey, prisma)
     if without_text is not None:
         given = publish(survey, without_text)
         say(f"wrote {given.works} works and {given.uses} uses without text to {without_text}")
+
+
+def _release(survey: Corpus, directory: Path, *, licence: str) -> None:
+    from datetime import UTC, datetime
+    from importlib.metadata import version
+
+    from data.release import release
+
+    done = release(
+        survey, directory, now=datetime.now(UTC), version=version("cats-toolkit"), licence=licence
+    )
+    say(
+        f"released {done.works} works and {done.uses} uses in {done.files} files to {directory}; "
+        f"its id is {done.id}"
+    )
 
 
 def _export_account(survey: Corpus, prisma: Path) -> None:

@@ -46,7 +46,9 @@ def lines_svg(frame: pd.DataFrame, *, title: str, note: str, this_year: int) -> 
 
     shapes = list(_share_grid(top, y))
     step = max(1, math.ceil(len(years) / 12))
-    shapes += [_text(x(year), _HEIGHT - _BOTTOM + 20, str(year), "middle") for year in years[::step]]
+    shapes += [
+        _text(x(year), _HEIGHT - _BOTTOM + 20, str(year), "middle") for year in years[::step]
+    ]
     ends: list[tuple[float, str, str]] = []
     names = list(dict.fromkeys(str(name) for name in frame["dataset"]))
     for place, name in enumerate(names):

@@ -38,7 +38,7 @@ st.markdown(
 )
 
 st.header("What was found and left out", anchor=False)
-st.image(drawing, caption="PRISMA 2020 flow", width="content")
+st.image(drawing, caption="PRISMA 2020 flow", width=640)
 st.markdown(filters.as_text(paragraph))
 
 st.header("How figures come about", anchor=False)

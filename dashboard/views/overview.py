@@ -41,9 +41,11 @@ if left > 0:
     )
 
 st.header("What it says", anchor=False)
-for found in numbers.findings(here.path, here.at, where):
+for place, found in enumerate(numbers.findings(here.path, here.at, where)):
+    if place % 2 == 0:
+        halves = st.columns(2, gap="small")
     colour, label = _SURE[found.sure]
-    with st.container(border=True, gap="small"):
+    with halves[place % 2].container(border=True, gap="small", height="stretch"):
         st.markdown(filters.as_text(found.sentence))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(label, color=colour, help=found.how_sure)

@@ -14,6 +14,7 @@ _NAMES = {
     "concentration": "Concentration",
     "unnamed": "Unnamed weights",
 }
+_ABREAST = 2
 
 here = page.opened(
     "Quality", "How good is the annotator, and do the findings hang on where the line is drawn?"
@@ -54,18 +55,22 @@ st.markdown(
 )
 frame = numbers.sensitivity(here.path, here.at, where)
 for place, (name, rows) in enumerate(frame.groupby("name", sort=False)):
+    if place % _ABREAST == 0:
+        columns = st.columns(_ABREAST, gap="medium")
     label = _NAMES.get(str(name), str(name))
-    if rows["value"].notna().sum() == 0:
-        st.markdown(f"**{label}**: cannot be told from these papers at any threshold.")
-        continue
-    chart = charts.lines(
-        rows.assign(name=label),
-        title=f"{label}, by least score",
-        x="min_score",
-        x_title="least score of a claim that counts",
-        y_title="value",
-        sample=here.sample,
-        tickformat=".2f" if name == "concentration" else ".0%",
-        zero=name != "medical since 2020",
-    )
-    exhibit.show(chart, key=f"sensitivity-{place}", source=source)
+    with columns[place % _ABREAST]:
+        if rows["value"].notna().sum() == 0:
+            st.markdown(f"**{label}**: cannot be told from these papers at any threshold.")
+            continue
+        chart = charts.lines(
+            rows.assign(name=label),
+            title=label,
+            x="min_score",
+            x_title="least score of a claim that counts",
+            y_title="effective number" if name == "concentration" else "share of papers",
+            sample=here.sample,
+            tickformat=".2f" if name == "concentration" else ".1~%",
+            zero=name != "medical since 2020",
+            height=280,
+        )
+        exhibit.show(chart, key=f"sensitivity-{place}", source=source)
