@@ -12,12 +12,12 @@ from data.counting import (
     Items,
     chosen,
     items,
-    kinds,
-    memberships,
     of_papers,
+    of_text,
     only,
     sizes,
     tally,
+    texts_of,
     transferring,
 )
 from data.cube import Bools, By, Cube, Groups, Of, Selection
@@ -68,18 +68,21 @@ def corrected(
     shape = (len(cells), len(names))
     reason = _not_told(gold, asked)
     if reason is not None:
-        nothing = Estimate(*(np.full(shape, np.nan) for _ in range(3)))
         in_cell = _members(cube, gold, asked, cells).sum(1)
-        n_gold = np.repeat(in_cell[:, None], shape[1], axis=1)
-        return Corrected(n_gold, nothing, nothing, np.full(shape, reason, object))
+        n_gold = np.broadcast_to(in_cell[:, None], shape)
+        return Corrected(n_gold, _unknown(shape), _unknown(shape), np.full(shape, reason, object))
     counts = _counts(cube, gold, asked, names, cells)
     if asked.where.among == "transfer":
         main = among_transfers(counts)
-        second = Estimate(*(np.full(shape, np.nan) for _ in range(3)))
+        second = _unknown(shape)
     else:
         main = stratified(counts)
         second = rogan_gladen(counts, _survey_counts(cube, gold, asked, names, cells))
     return Corrected(counts.n_gold.astype(np.int64), main, second, why_not(counts))
+
+
+def _unknown(shape: tuple[int, int]) -> Estimate:
+    return Estimate(*(np.full(shape, np.nan) for _ in range(3)))
 
 
 def _not_told(gold: Gold, asked: Question) -> str | None:
@@ -95,8 +98,7 @@ def _survey_counts(
 ) -> Counts:
     """Counts over all papers of a cell's kind of text: the annotator errs alike in these."""
     where = Selection(text=asked.where.text, min_score=asked.where.min_score)
-    n_kinds = len(kinds(cube, where)[0])
-    every = np.array([(kind, 0) for kind in range(n_kinds)])
+    every = np.array([(text, 0) for text in range(len(texts_of(where)))])
     whole = _counts(cube, gold, replace(asked, by="all", where=where), names, every)
     of_cell = cells[:, 0]
     parts = (whole.papers, whole.gold, whole.weight, whole.weight2)
@@ -108,18 +110,23 @@ def _counts(
 ) -> Counts:
     transfer = asked.where.among == "transfer"
     mask = chosen(cube, asked.where)
-    sources = transferring(cube, asked.where, predicted=True) if transfer else mask
-    said = items(
-        cube, asked.role, asked.of, asked.where, datasets=asked.datasets, predicted=True
+    sources = transferring(cube, asked.where, predicted=True) if transfer else None
+    found = items(
+        cube,
+        asked.role,
+        asked.of,
+        asked.where,
+        mask=mask if sources is None else mask & sources,
+        datasets=asked.datasets,
+        predicted=True,
     )
-    said = only(of_papers(said, mask & sources), names)
+    said = only(found, names)
     papers = _papers(cube, asked, said, cells, mask, sources)
     says = predictions(gold, said, cube.n_papers).astype(np.int8)
     true = truths(gold, cube, asked.role, asked.of, names, asked.datasets).astype(np.int8)
-    if transfer:
-        has_source = transfers_in_truth(gold)[:, None]
+    if sources is not None:
         says = says + sources[gold.paper][:, None]
-        true = np.where(has_source, true + 1, 0)
+        true = np.where(transfers_in_truth(gold)[:, None], true + 1, 0)
     member = _members(cube, gold, asked, cells).astype(float)
     n = papers.shape[-1]
     weights = (np.ones(gold.n), gold.weight, gold.weight**2)
@@ -133,36 +140,33 @@ def _counts(
 
 
 def _papers(
-    cube: Cube, asked: Question, said: Items, cells: NDArray[np.int64], mask: Bools, sources: Bools
+    cube: Cube,
+    asked: Question,
+    said: Items,
+    cells: NDArray[np.int64],
+    mask: Bools,
+    sources: Bools | None,
 ) -> Floats:
     """Papers of each cell by what the annotator says. *Shape:* (n cells, n names, said)."""
-    texts, kind = kinds(cube, asked.where)
     groups, at = cube.groups[asked.by], (cells[:, 0], cells[:, 1])
-    every = sizes(groups, mask, kind, len(texts))[at][:, None]
-    counted = tally(groups, said, kind, len(texts))[at]
-    if asked.where.among != "transfer":
-        return np.stack([every - counted, counted], -1).astype(float)
-    some = sizes(groups, mask & sources, kind, len(texts))[at][:, None]
-    return np.stack(
-        [np.broadcast_to(every - some, counted.shape), some - counted, counted], -1
-    ).astype(float)
+    parts = [of_text(cube, asked.where, text, mask) for text in texts_of(asked.where)]
+    every = np.stack([sizes(groups, part) for part in parts])[at][:, None]
+    told = np.stack([tally(groups, of_papers(said, part)) for part in parts])[at]
+    if sources is None:
+        return np.stack([every - told, told], -1).astype(float)
+    some = np.stack([sizes(groups, part & sources) for part in parts])[at][:, None]
+    none = np.broadcast_to(every - some, told.shape)
+    return np.stack([none, some - told, told], -1).astype(float)
 
 
-def _members(
-    cube: Cube, gold: Gold, asked: Question, cells: NDArray[np.int64]
-) -> Bools:
+def _members(cube: Cube, gold: Gold, asked: Question, cells: NDArray[np.int64]) -> Bools:
     """Which gold papers are in each cell. *Shape:* (n cells, n gold)."""
-    _, kind = kinds(cube, asked.where)
-    groups: Groups = cube.groups[asked.by]
-    place = {(int(k), int(g)): i for i, (k, g) in enumerate(cells)}
     member = np.zeros((len(cells), gold.n), bool)
-    inside = chosen(cube, asked.where)[gold.paper]
-    for row in range(gold.n):
-        if not inside[row]:
-            continue
-        paper = gold.paper[row : row + 1]
-        for group in memberships(groups, paper)[1]:
-            cell = place.get((int(kind[paper[0]]), int(group)))
-            if cell is not None:
-                member[cell, row] = True
+    if gold.n == 0:
+        return member
+    mask, groups = chosen(cube, asked.where), cube.groups[asked.by].member(gold.paper)
+    for text, name in enumerate(texts_of(asked.where)):
+        inside = of_text(cube, asked.where, name, mask)[gold.paper]
+        of_this = cells[:, 0] == text
+        member[of_this] = groups[:, cells[of_this, 1]].T & inside
     return member

@@ -6,8 +6,9 @@ cube; `data.trends` and its neighbours make frames of them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -45,7 +46,7 @@ def chosen(cube: Cube, where: Selection) -> Bools:
     for by in _FILTERS:
         names = getattr(where, by)
         if names:
-            mask &= within(cube.groups[by], names, cube.n_papers)
+            mask &= cube.groups[by].has(names)
     if where.targets:
         paper, dataset = standing(cube, "target", where)
         wanted = np.isin(np.array(cube.datasets, object), where.targets)
@@ -57,60 +58,105 @@ def chosen(cube: Cube, where: Selection) -> Bools:
     return mask
 
 
-def within(groups: Groups, names: tuple[str, ...], n_papers: int) -> Bools:
-    """Which papers are in any of these groups; names that no paper has are in none."""
-    wanted = np.isin(np.array(groups.names, object), names)
-    hit = wanted[groups.code]
-    return hit if groups.paper is None else _flagged(n_papers, groups.paper[hit])
-
-
 def _flagged(n_papers: int, paper: Ints) -> Bools:
     mask = np.zeros(n_papers, bool)
     mask[paper] = True
     return mask
 
 
-def kinds(cube: Cube, where: Selection) -> tuple[tuple[str, ...], Ints]:
-    """The kinds of text that are counted apart, and each paper's place among them."""
-    if where.text == "separate":
-        return (FULL, ABSTRACT), np.where(cube.full_text, 0, 1).astype(np.int32)
-    return (where.text,), np.zeros(cube.n_papers, np.int32)
+def texts_of(where: Selection) -> tuple[str, ...]:
+    """The kinds of text that a selection counts apart."""
+    return (FULL, ABSTRACT) if where.text == "separate" else (where.text,)
+
+
+def of_text(cube: Cube, where: Selection, text: str, mask: Bools) -> Bools:
+    """The papers of a mask that are of one of `texts_of`."""
+    if where.text != "separate":
+        return mask
+    return mask & cube.full_text if text == FULL else mask & ~cube.full_text
 
 
 def standing(
-    cube: Cube, role: Role, where: Selection, *, predicted: bool = False
+    cube: Cube,
+    role: Role,
+    where: Selection,
+    *,
+    mask: Bools | None = None,
+    datasets: tuple[str, ...] = (),
+    predicted: bool = False,
 ) -> tuple[Ints, Ints]:
     """The (paper, dataset) pairs that count: not rejected, scored and witnessed as asked.
 
     Args:
+        mask: of these papers alone; of all if None.
+        datasets: on these alone; on all if empty.
         predicted: what the annotator alone says, whatever people decided.
     """
     one_of("role", role, ROLES)
-    uses = cube.uses[role]
     if where.presence == "cited":
-        return cube.cited
-    score = uses.predicted if predicted else uses.score
-    keep = score >= where.min_score  # rejected ones and those never found are below 0
+        paper, dataset = cube.cited
+        keep = _wanted(cube, paper, dataset, mask, datasets)
+        return paper[keep], dataset[keep]
+    uses = cube.uses[role]
+    keep = _standing(cube, uses, where, mask, datasets, predicted)
     if where.presence in ("named", "both"):
         keep &= uses.named
     if where.presence == "both":
         keep &= uses.cited
-    paper, dataset = uses.paper[keep], uses.dataset[keep]
-    return _with_cited(cube, paper, dataset) if where.presence == "any" else (paper, dataset)
+    place = np.flatnonzero(keep)
+    pair = uses.paper[place], uses.dataset[place]
+    if where.presence != "any":
+        return pair
+    also = replace(where, presence="cited")
+    return _joined(pair, standing(cube, role, also, mask=mask, datasets=datasets), cube)
 
 
-def _with_cited(cube: Cube, paper: Ints, dataset: Ints) -> tuple[Ints, Ints]:
-    n = len(cube.datasets)
-    pairs = np.concatenate([paper.astype(np.int64) * n + dataset, cube.cited[0] * n + cube.cited[1]])
-    distinct = np.unique(pairs)
-    return (distinct // n).astype(np.int32), (distinct % n).astype(np.int32)
+def _standing(
+    cube: Cube,
+    uses: Uses,
+    where: Selection,
+    mask: Bools | None,
+    datasets: tuple[str, ...],
+    predicted: bool,
+) -> Bools:
+    score = uses.predicted if predicted else uses.score
+    keep = np.asarray(score >= where.min_score)  # what is rejected, or was never found, is below 0
+    if mask is not None or datasets:
+        keep &= _wanted(cube, uses.paper, uses.dataset, mask, datasets)
+    return keep
+
+
+def _wanted(
+    cube: Cube, paper: Ints, dataset: Ints, mask: Bools | None, datasets: tuple[str, ...]
+) -> Bools:
+    keep = np.ones(len(paper), bool) if mask is None or mask.all() else mask[paper]
+    if datasets:
+        keep &= np.isin(np.array(cube.datasets, object), datasets)[dataset]
+    return keep
+
+
+def _joined(
+    first: tuple[Ints, Ints], second: tuple[Ints, Ints], cube: Cube
+) -> tuple[Ints, Ints]:
+    """The pairs that are in either."""
+    n = max(len(cube.datasets), 1)
+    pairs = np.unique(
+        np.concatenate([paper.astype(np.int64) * n + item for paper, item in (first, second)])
+    )
+    return (pairs // n).astype(np.int32), (pairs % n).astype(np.int32)
 
 
 def transferring(cube: Cube, where: Selection, *, predicted: bool = False) -> Bools:
     """Which papers have a source at all, by the text and this score."""
     uses = cube.uses["source"]
-    score = uses.predicted if predicted else uses.score
-    return _flagged(cube.n_papers, uses.paper[score >= where.min_score])
+    keep = _standing(cube, uses, where, None, (), predicted)
+    return _flagged(cube.n_papers, uses.paper[keep])
+
+
+def counted(cube: Cube, where: Selection) -> Bools:
+    """Which papers a selection counts: `chosen`, and of these those that transfer if asked for."""
+    mask = chosen(cube, where)
+    return mask & transferring(cube, where) if where.among == "transfer" else mask
 
 
 def items(
@@ -119,104 +165,88 @@ def items(
     of: Of,
     where: Selection,
     *,
+    mask: Bools | None = None,
     datasets: tuple[str, ...] = (),
     predicted: bool = False,
 ) -> Items:
-    """Which papers use what in a role, whatever papers are chosen.
+    """Which papers use what in a role.
 
     Args:
         of: what is counted, see `data.trends.shares`.
-        datasets: only claims on these; all if empty.
-        predicted: what the annotator alone says.
+        mask, datasets, predicted: as of `standing`.
 
     Raises:
         InputError: `role` or `of` is none of those that are known, or `of` 'naming' is asked of
             citations, which imply nothing.
     """
-    one_of("of", of, ("dataset", "images", "naming"))
+    one_of("of", of, get_args(Of))
     if of == "naming":
-        return _naming(cube, role, where, datasets, predicted)
-    paper, dataset = standing(cube, role, where, predicted=predicted)
-    if datasets:
-        keep = _among(cube, datasets)[dataset]
-        paper, dataset = paper[keep], dataset[keep]
+        return _naming(cube, role, where, mask, datasets, predicted)
+    paper, dataset = standing(
+        cube, role, where, mask=mask, datasets=datasets, predicted=predicted
+    )
     if of == "dataset":
         return Items(cube.datasets, paper, dataset)
     return _distinct(IMAGES, paper, cube.images[dataset], cube.n_papers)
 
 
-def _among(cube: Cube, datasets: tuple[str, ...]) -> Bools:
-    return cast(Bools, np.isin(np.array(cube.datasets, object), datasets))
-
-
 def _naming(
-    cube: Cube, role: Role, where: Selection, datasets: tuple[str, ...], predicted: bool
+    cube: Cube,
+    role: Role,
+    where: Selection,
+    mask: Bools | None,
+    datasets: tuple[str, ...],
+    predicted: bool,
 ) -> Items:
     if where.presence is not None:
         raise InputError("a name is asked for already; ask for 'naming' without a presence")
     one_of("role", role, ROLES)
     uses = cube.uses[role]
-    keep = (uses.predicted if predicted else uses.score) >= where.min_score
-    if datasets:
-        keep &= _among(cube, datasets)[uses.dataset]
-    implied_only = uses.implied & ~uses.named
-    told = _flagged(cube.n_papers, uses.paper[keep & ~implied_only])
-    implied = _flagged(cube.n_papers, uses.paper[keep & implied_only]) & ~told
-    paper = [np.flatnonzero(told), np.flatnonzero(implied)]
-    item = np.repeat(np.arange(2), [len(each) for each in paper])
-    return Items(NAMING, np.concatenate(paper).astype(np.int32), item.astype(np.int32))
+    place = np.flatnonzero(_standing(cube, uses, where, mask, datasets, predicted))
+    paper = uses.paper[place]
+    unnamed = (uses.implied & ~uses.named)[place]
+    told = _flagged(cube.n_papers, paper[~unnamed])
+    implied = _flagged(cube.n_papers, paper[unnamed]) & ~told
+    return _stacked(NAMING, [told, implied])
 
 
 def _distinct(names: tuple[str, ...], paper: Ints, item: Ints, n_papers: int) -> Items:
-    """Each pair once. A table of yes and no is faster than sorting while names are few."""
-    hit = np.zeros((len(names), n_papers), bool)
-    hit[item, paper] = True
-    found, where = np.nonzero(hit)
-    return Items(names, where.astype(np.int32), found.astype(np.int32))
+    """Each pair once. A row of yes and no a name is faster than sorting while names are few."""
+    return _stacked(names, [_flagged(n_papers, paper[item == i]) for i in range(len(names))])
+
+
+def _stacked(names: tuple[str, ...], masks: Sequence[Bools]) -> Items:
+    papers = [np.flatnonzero(mask) for mask in masks]
+    item = np.repeat(np.arange(len(names)), [len(each) for each in papers])
+    return Items(names, np.concatenate(papers).astype(np.int32), item.astype(np.int32))
 
 
 def of_papers(found: Items, mask: Bools) -> Items:
     """The pairs of these papers alone."""
-    keep = mask[found.paper]
-    return Items(found.names, found.paper[keep], found.item[keep])
+    place = np.flatnonzero(mask[found.paper])
+    return Items(found.names, found.paper[place], found.item[place])
 
 
 def only(found: Items, names: tuple[str, ...]) -> Items:
     """The pairs of these names alone, with items as places in `names`."""
     place = {name: i for i, name in enumerate(names)}
     code = np.array([place.get(name, -1) for name in found.names], np.int32)
-    keep = code[found.item] >= 0
-    return Items(names, found.paper[keep], code[found.item[keep]])
+    item = code[found.item]
+    keep = np.flatnonzero(item >= 0)
+    return Items(names, found.paper[keep], item[keep])
 
 
-def sizes(groups: Groups, mask: Bools, kind: Ints, n_kinds: int) -> NDArray[np.int64]:
-    """How many papers of a mask are in each group. *Shape:* (n_kinds, n_groups)."""
-    n = len(groups.names)
-    if groups.paper is None:
-        code = kind[mask].astype(np.int64) * n + groups.code[mask]
-    else:
-        keep = mask[groups.paper]
-        code = kind[groups.paper[keep]].astype(np.int64) * n + groups.code[keep]
-    return np.bincount(code, minlength=n_kinds * n).reshape(n_kinds, n)
+def sizes(groups: Groups, mask: Bools) -> NDArray[np.int64]:
+    """How many papers of a mask are in each group. *Shape:* (n_groups,)."""
+    code = groups.of_paper if mask.all() else groups.of_paper[np.flatnonzero(mask)]
+    return groups.by_group(np.bincount(code, minlength=groups.n_sets))
 
 
-def tally(groups: Groups, found: Items, kind: Ints, n_kinds: int) -> NDArray[np.int64]:
-    """How many of these pairs are in each group. *Shape:* (n_kinds, n_groups, n_items)."""
-    n, m = len(groups.names), len(found.names)
-    row, code = memberships(groups, found.paper)
-    cell = (kind[found.paper[row]].astype(np.int64) * n + code) * m + found.item[row]
-    return np.bincount(cell, minlength=n_kinds * n * m).reshape(n_kinds, n, m)
-
-
-def memberships(groups: Groups, paper: Ints) -> tuple[NDArray[np.int64] | slice, Ints]:
-    """The groups of each of these papers: (place in `paper`, group), one entry a membership."""
-    if groups.start is None:
-        return slice(None), groups.code[paper]
-    first = groups.start[paper]
-    count = groups.start[paper + 1] - first
-    row = np.repeat(np.arange(len(paper)), count)
-    within_paper = np.arange(len(row)) - np.repeat(np.cumsum(count) - count, count)
-    return row, groups.code[first[row] + within_paper]
+def tally(groups: Groups, found: Items) -> NDArray[np.int64]:
+    """How many of these pairs are in each group. *Shape:* (n_groups, n_items)."""
+    n, m = groups.n_sets, len(found.names)
+    cell = groups.of_paper[found.paper] * np.int64(m) + found.item
+    return groups.by_group(np.bincount(cell, minlength=n * m).reshape(n, m))
 
 
 def values_of(cube: Cube, by: By) -> pd.DataFrame:
@@ -227,8 +257,7 @@ def values_of(cube: Cube, by: By) -> pd.DataFrame:
     """
     groups = cube.groups[by]
     every = np.ones(cube.n_papers, bool)
-    n_papers = sizes(groups, every, np.zeros(cube.n_papers, np.int32), 1)[0]
-    frame = pd.DataFrame({"group": list(groups.names), "n_papers": n_papers})
+    frame = pd.DataFrame({"group": list(groups.names), "n_papers": sizes(groups, every)})
     if by == "year":
         return frame
     return frame.sort_values(["n_papers", "group"], ascending=[False, True], ignore_index=True)
@@ -272,11 +301,9 @@ def works_of(
         by, group: only papers of this group; all if `group` is None.
         dataset: only papers that use it in `role`; without a dataset, all papers of the selection.
     """
-    mask = chosen(cube, where)
-    if where.among == "transfer":
-        mask &= transferring(cube, where)
+    mask = counted(cube, where)
     if group is not None:
-        mask &= within(cube.groups[by], (group,), cube.n_papers)
+        mask = mask & cube.groups[by].has((group,))
     if dataset is not None:
         found = items(cube, role, "dataset", where, datasets=(dataset,))
         mask &= _flagged(cube.n_papers, found.paper)

@@ -105,17 +105,46 @@ def one_of(name: str, value: str, allowed: Iterable[str]) -> None:
 class Groups:
     """In which groups each paper is.
 
+    A paper may be in several; papers share few sets of groups, so that these are what is counted.
+
     Args:
         names: of the groups, in their order.
-        code: the group of each paper; where `start` is given, of each membership, by paper.
-        paper: of each membership; None where each paper is in one group.
-        start: where each paper's memberships begin, and the end; None likewise.
+        of_paper: the set that each paper has. *Shape:* (n_papers,).
+        sets: pairs (set, group) of which groups are in a set, by group; None where each paper is in
+            one group, and the set is the group.
     """
 
     names: tuple[str, ...]
-    code: Ints
-    paper: Ints | None = None
-    start: NDArray[np.int64] | None = None
+    of_paper: Ints
+    sets: tuple[Ints, Ints] | None = None
+
+    @property
+    def n_sets(self) -> int:
+        """How many sets there are."""
+        return len(self.names) if self.sets is None else int(self.sets[0].max(initial=-1)) + 1
+
+    def by_group(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Counts of sets -> counts of groups. *Shape:* (n_sets, ...) -> (n_groups, ...)."""
+        if self.sets is None or not len(self.names):
+            return counts
+        sets, groups = self.sets
+        first = np.searchsorted(groups, np.arange(len(self.names)))
+        return np.add.reduceat(counts[sets], first, axis=0)
+
+    def has(self, names: tuple[str, ...]) -> Bools:
+        """Which papers are in any of these groups; names that no paper has are in none."""
+        wanted = np.isin(np.array(self.names, object), names)
+        if self.sets is not None:
+            hit = np.zeros(self.n_sets, bool)
+            hit[self.sets[0][wanted[self.sets[1]]]] = True
+            wanted = hit
+        return np.asarray(wanted[self.of_paper])
+
+    def member(self, paper: Ints) -> Bools:
+        """Which of these papers are in which group. *Shape:* (len(paper), n_groups)."""
+        table = np.zeros((self.n_sets, len(self.names)), bool)
+        table[self.sets or (np.arange(len(self.names)),) * 2] = True
+        return np.asarray(table[self.of_paper[paper]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -195,15 +224,13 @@ _PAPERS = """CREATE TEMP TABLE papers AS SELECT
 FROM works"""
 _SINGLE = """SELECT coalesce(CAST(works.{column} AS VARCHAR), '{unknown}') AS grp
     FROM papers JOIN works USING (id) ORDER BY paper"""
-_COUNTRIES = """SELECT paper, unnest(CASE WHEN len(countries) > 0
-        THEN list_sort(list_distinct(countries)) ELSE ['{unknown}'] END) AS grp
-    FROM papers JOIN works USING (id) ORDER BY paper"""
-# list_distinct drops what is NULL.
-_TOPICS = """WITH found AS (SELECT paper, list_distinct([{tests}]) AS found
-        FROM (SELECT paper, concat_ws(' ', title, abstract) AS text
-              FROM papers JOIN works USING (id)))
-    SELECT paper, unnest(CASE WHEN len(found) > 0 THEN found ELSE ['{unknown}'] END) AS grp
-    FROM found ORDER BY paper"""
+_COUNTRIES = """WITH listed AS (SELECT paper, CASE WHEN len(countries) > 0
+        THEN list_sort(list_distinct(countries)) ELSE ['{unknown}'] END AS countries
+    FROM papers JOIN works USING (id))
+    SELECT paper, countries, dense_rank() OVER (ORDER BY countries) - 1 AS place
+    FROM listed ORDER BY paper"""
+_TOPICS = """SELECT {bits} AS bits FROM (SELECT paper, concat_ws(' ', title, abstract) AS text
+    FROM papers JOIN works USING (id)) ORDER BY paper"""
 _USES = """SELECT paper, dataset, CAST(CASE WHEN state = 'rejected' THEN -1 ELSE score END AS FLOAT)
         AS score, CAST(coalesce(predicted_score, -1) AS FLOAT) AS predicted,
         named, implied, coalesce(cited, FALSE) AS cited
@@ -298,21 +325,52 @@ def _groups(db: duckdb.DuckDBPyConnection, by: By, n_papers: int) -> Groups:
         table = db.sql(_SINGLE.format(column=by, unknown=UNKNOWN)).to_arrow_table()
         names = _sorted(table)
         return Groups(names, _codes(table, "grp", names))
-    if by == "country":
-        table = db.sql(_COUNTRIES.format(unknown=UNKNOWN)).to_arrow_table()
-    else:
-        tests = ", ".join(
-            f"CASE WHEN regexp_matches(text, '\\b(?:{pattern})\\b', 'i') THEN '{name}' END"
-            for name, pattern in patterns(by).items()
-        )
-        table = db.sql(_TOPICS.format(tests=tests, unknown=UNKNOWN)).to_arrow_table()
-    names, paper = _sorted(table), _array(table, "paper").astype(np.int32)
-    start = np.searchsorted(paper, np.arange(n_papers + 1))
-    return Groups(names, _codes(table, "grp", names), paper, start)
+    return _countries(db) if by == "country" else _topics(db, by)
 
 
 def _sorted(table: pa.Table) -> tuple[str, ...]:
     return tuple(sorted(table["grp"].unique().to_pylist()))
+
+
+def _countries(db: duckdb.DuckDBPyConnection) -> Groups:
+    db.execute("CREATE TEMP TABLE listed AS " + _COUNTRIES.format(unknown=UNKNOWN))
+    of_paper = db.sql("SELECT place FROM listed ORDER BY paper").to_arrow_table()
+    pairs = db.sql(
+        "SELECT DISTINCT unnest(countries) AS grp, place FROM listed ORDER BY grp, place"
+    ).to_arrow_table()
+    names = _sorted(pairs)
+    sets = (_array(pairs, "place").astype(np.int32), _codes(pairs, "grp", names))
+    return Groups(names, _array(of_paper, "place").astype(np.int32), sets)
+
+
+def _topics(db: duckdb.DuckDBPyConnection, by: By) -> Groups:
+    """One bit a topic: a set is a number."""
+    tests = patterns(by)
+    bits = " + ".join(
+        f"CASE WHEN regexp_matches(text, '\\b(?:{pattern})\\b', 'i') THEN {1 << i} ELSE 0 END"
+        for i, pattern in enumerate(tests.values())
+    )
+    told = _array(db.sql(_TOPICS.format(bits=bits)).to_arrow_table(), "bits").astype(np.int64)
+    distinct, of_paper = np.unique(told, return_inverse=True)
+    names = tuple(sorted((*tests, UNKNOWN)))
+    places = [names.index(name) for name in tests]
+    pairs = [
+        (place, i)
+        for i, held in enumerate(distinct.tolist())
+        for place in [p for bit, p in enumerate(places) if held >> bit & 1]
+        or [names.index(UNKNOWN)]
+    ]
+    return _sets_of(names, of_paper.astype(np.int32), pairs)
+
+
+def _sets_of(names: tuple[str, ...], of_paper: Ints, pairs: list[tuple[int, int]]) -> Groups:
+    """Groups from (group, set) pairs; groups that no paper has are left out."""
+    held = sorted({group for group, _ in pairs})
+    place = {group: i for i, group in enumerate(held)}
+    ordered = sorted(pairs)
+    sets = np.array([each for _, each in ordered], np.int32)
+    groups = np.array([place[group] for group, _ in ordered], np.int32)
+    return Groups(tuple(names[group] for group in held), of_paper, (sets, groups))
 
 
 def _uses(db: duckdb.DuckDBPyConnection, role: Role, names: tuple[str, ...]) -> Uses:

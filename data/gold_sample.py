@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from data.counting import Items, memberships
+from data.counting import Items
 from data.cube import UNKNOWN, Bools, Cube, Groups, Ints, Of
 from data.errors import InputError
 from data.intervals import Floats

@@ -19,17 +19,7 @@ from data.citations import dataset_papers
 from data.claims import citing, claims
 from data.corpus import N_MERGED, N_NO_ABSTRACT
 from data.corrected import Corrected, Question, corrected
-from data.counting import (
-    Items,
-    chosen,
-    items,
-    kinds,
-    of_papers,
-    only,
-    sizes,
-    tally,
-    transferring,
-)
+from data.counting import Items, counted, items, of_papers, of_text, only, sizes, tally, texts_of
 from data.cube import BYS, By, Cube, Of, Selection, one_of
 from data.gold_sample import read
 from data.intervals import wilson_bounds
@@ -76,15 +66,15 @@ def shares(
         InputError: a choice is none of those that are known.
     """
     one_of("by", by, BYS)
-    counted = chosen(cube, where)
-    if where.among == "transfer":
-        counted &= transferring(cube, where)
-    found = of_papers(items(cube, role, of, where, datasets=datasets), counted)
+    mask, groups = counted(cube, where), cube.groups[by]
+    found = items(cube, role, of, where, mask=mask, datasets=datasets)
     order = _order(found, top)
-    texts, kind = kinds(cube, where)
-    groups = cube.groups[by]
-    n_papers = sizes(groups, counted, kind, len(texts))
-    n = tally(groups, only(found, order), kind, len(texts))
+    found = only(found, order)
+    texts = texts_of(where)
+    parts = [of_text(cube, where, text, mask) for text in texts]
+    n_papers = np.stack([sizes(groups, part) for part in parts])
+    apart = [of_papers(found, part) for part in parts] if len(parts) > 1 else [found]
+    n = np.stack([tally(groups, part) for part in apart])
     cells = np.argwhere(n_papers > 0)  # (text, group)
     at = (cells[:, 0], cells[:, 1])
     frame = pd.DataFrame(
@@ -99,8 +89,7 @@ def shares(
     frame["share"] = frame["n"] / frame["n_papers"]
     frame["low"], frame["high"] = wilson_bounds(frame["n"], frame["n_papers"])
     asked = Question(by, role, of, where, datasets)
-    told = corrected(cube, read(cube, gold), asked, order, cells)
-    return _with_corrected(frame, told)
+    return _with_corrected(frame, corrected(cube, read(cube, gold), asked, order, cells))
 
 
 def _order(found: Items, top: int | None) -> tuple[str, ...]:
@@ -132,9 +121,7 @@ def _with_corrected(frame: pd.DataFrame, told: Corrected) -> pd.DataFrame:
 
 def note(cube: Cube, where: Selection = _ALL, gold: pa.Table | None = None) -> str:
     """A sentence on what a selection's numbers are counted among, for under a table or chart."""
-    mask = chosen(cube, where)
-    if where.among == "transfer":
-        mask &= transferring(cube, where)
+    mask = counted(cube, where)
     full = int((mask & cube.full_text).sum())
     told = {
         "separate": "each kind by itself",
