@@ -40,7 +40,7 @@ def opened(title: str, question: str) -> Here:
         nothing(
             f"{found:,} works are here and none is annotated yet: `cats annotate`."
             if found
-            else "No works yet: `cats mine`, or `cats mine --from FILE`. This page follows by itself."
+            else "No works yet: `cats mine`, or `cats mine --from FILE`. This page follows."
         )
     return here
 

@@ -1,4 +1,4 @@
-"""What a chart was drawn from: survey, snapshot, choice of papers, date. For citations and files."""
+"""What a chart was drawn from: survey, snapshot, choice of papers, date; how to cite it."""
 
 from __future__ import annotations
 

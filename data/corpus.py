@@ -46,7 +46,17 @@ _FOLDERS: Mapping[type[Record], str] = {
     Candidate: "candidates",
     Result: "results",
 }
+TOLD_PART = "told.parquet"  # in a survey that was given away without texts
 _JOURNAL = "journal.db"
+# What papers are about, and whether more than title and abstract of them was read.
+TOPICS = ("modality", "organ", "task")
+TOLD = pa.schema(
+    [
+        pa.field("work_id", pa.string(), nullable=False),
+        pa.field("full_text", pa.bool_(), nullable=False),
+        *(pa.field(by, pa.list_(pa.string())) for by in TOPICS),
+    ]
+)
 _PARTIAL = ".partial-"
 _WORKS_AT_ONCE = 20_000  # works whose abstracts are in memory together, 2 kB each
 _TEXTS_AT_ONCE = 200  # works whose full texts are, 100 kB each
@@ -198,7 +208,8 @@ class Corpus:
         Views: works (newest fetch), eligible (works left in by the protocol), included (works left
         in by screening, a paper of several versions once), passages, uses and candidates (of the
         latest run), annotated, results, decisions, hits, screened, sought, versions, checkpoints,
-        runs, and survey (one row: the directory's path).
+        runs, and survey (one row: the directory's path), and told (columns as `TOLD`: what was
+        read of papers whose texts did not come along).
         """
         import duckdb  # not needed to write, and 25 MB in each process that only writes
 
@@ -218,6 +229,9 @@ class Corpus:
             self._parts(db, kind, f"all_{folder}")
         for view in (_WORKS, _ANNOTATED, _USES, _CANDIDATES, _PASSAGES, _ELIGIBLE, _INCLUDED):
             db.execute(view)
+        # What was read of papers whose texts did not come along; see `data.publish`.
+        told = self.path / TOLD_PART
+        db.register("told", pq.read_table(told) if told.is_file() else TOLD.empty_table())
         db.execute("CREATE VIEW results AS SELECT * EXCLUDE (filename) FROM all_results")
         return db
 

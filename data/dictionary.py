@@ -38,10 +38,12 @@ _SHARE = {
     "not_corrected": "why corrected is empty",
 }
 COUNTED: Mapping[str, Mapping[str, str]] = {
-    "groups": {
+    "topics": {
         "work_id": "id of the work",
-        "by": "modality, organ or task, as title and abstract name it",
-        "group": "the group; a work may be in several",
+        "full_text": "more than title and abstract was read",
+        "modality": "how the images were made, as title and abstract name it",
+        "organ": "what they show, likewise",
+        "task": "what is done with them, likewise",
     },
     "shares": {"by": "what groups the papers", **_SHARE},
     "transfers": {

@@ -22,6 +22,7 @@ _STYLE = (
     "text{font:13px sans-serif;fill:#1f1e1b}.title{font-size:16px;font-weight:600}"
     ".note{font-size:11px;fill:#5b5953}.grid{stroke:#ddd}"
 )
+_TOPS = (0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 _Row = Mapping[str, Any]
 
 
@@ -57,7 +58,7 @@ def lines_svg(frame: pd.DataFrame, *, title: str, note: str, this_year: int) -> 
         shapes += _line(own, x, y, colour, this_year)
         if own:
             ends.append((y(own[-1]["share"]), name, colour))
-    for at, name, colour in _apart(ends, 16):
+    for at, name, colour in _apart(ends, 16, _HEIGHT - _BOTTOM):
         shapes.append(_text(_WIDTH - _RIGHT + 12, at + 4, name, fill=colour))
     return _page(_WIDTH, _HEIGHT, title, note, shapes)
 
@@ -128,15 +129,19 @@ def _share_grid(top: float, y: Any) -> Iterator[str]:
 def _ceiling(shares: Iterable[float]) -> float:
     """A round share that is no less than any of these."""
     highest = max([0.01, *shares])
-    return next(top for top in (0.02, 0.04, 0.08, 0.2, 0.4, 0.6, 0.8, 1.0) if highest <= top)
+    return next(top for top in _TOPS if highest <= top)
 
 
-def _apart(ends: list[tuple[float, str, str]], least: float) -> Iterator[tuple[float, str, str]]:
-    """Labels from top to bottom, moved down where they would lie on each other."""
-    last = -math.inf
-    for y, name, colour in sorted(ends):
-        last = max(y, last + least)
-        yield last, name, colour
+def _apart(
+    ends: list[tuple[float, str, str]], least: float, lowest: float
+) -> list[tuple[float, str, str]]:
+    """Labels from top to bottom, none on another and none below `lowest`."""
+    placed: list[tuple[float, str, str]] = []
+    for y, name, colour in sorted(ends, reverse=True):
+        lowest = min(y, lowest)
+        placed.append((lowest, name, colour))
+        lowest -= least
+    return placed[::-1]
 
 
 def _text(x: float, y: float, words: str, anchor: str = "start", *, fill: str = "") -> str:

@@ -19,14 +19,13 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from data.account import account, methods
 from data.bibliography import bibtex
 from data.concentration import concentration
 from data.corpus import PROTOCOL, SNAPSHOT, Corpus, write_whole
 from data.coverage import coverage
-from data.cube import BYS, Cube, Selection, survey_cube
+from data.cube import BYS, Cube, Selection, survey_cube, survey_topics
 from data.descriptors import (
     About,
     Field,
@@ -60,7 +59,7 @@ _ROWS = {
     "claims": "a paper, a dataset and a role, after what people decided",
     "decisions": "what a person said of a proposed use",
     "results": "a measured transfer result",
-    "groups": "a paper and a modality, organ or task that it names, or what was read of it",
+    "topics": "a paper: what it is about, and what was read of it",
     "shares": "a group of papers and a source: the share that uses it",
     "transfers": "a source and a target that the same papers use",
     "concentration": "a measure of how much papers rely on few sources",
@@ -255,6 +254,7 @@ def _write_tables(db: duckdb.DuckDBPyConnection, cube: Cube, out: Path) -> Itera
     (out / _TABLES).mkdir()
     claims, _ = survey_claims(db)
     db.register("claims", claims)
+    db.register("topics", survey_topics(db))
     asked = {
         "works": "SELECT * EXCLUDE (abstract) FROM included ORDER BY id",
         "uses": "SELECT * EXCLUDE (evidence, also) FROM uses SEMI JOIN included ON id = work_id "
@@ -262,6 +262,7 @@ def _write_tables(db: duckdb.DuckDBPyConnection, cube: Cube, out: Path) -> Itera
         "claims": "SELECT * FROM claims",
         "decisions": 'SELECT * FROM decisions ORDER BY "at", uid',
         "results": "SELECT * FROM results ORDER BY ALL",
+        "topics": "SELECT * FROM topics",
     }
     for name, sql in asked.items():
         yield _write_table(db, out, name, sql, _described(name))
@@ -272,6 +273,8 @@ def _write_tables(db: duckdb.DuckDBPyConnection, cube: Cube, out: Path) -> Itera
 
 def _described(name: str) -> dict[str, str]:
     """Column -> what it holds, of a table of records."""
+    if name in COUNTED:
+        return dict(COUNTED[name])
     fields = schema(RECORDS[name])
     return {
         field.name: (field.metadata or {}).get(b"description", b"").decode() for field in fields
@@ -313,7 +316,6 @@ def _counted(cube: Cube) -> dict[str, pd.DataFrame]:
     by = [shares(cube, by=by).assign(by=by) for by in BYS]
     columns = list(COUNTED["shares"])
     return {
-        "groups": groups_of(cube).to_pandas(),
         "shares": pd.concat(by, ignore_index=True).loc[:, columns],
         "transfers": transfers(cube),
         "concentration": concentration(cube),
