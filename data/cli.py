@@ -124,39 +124,100 @@ def _print_coverage(db: duckdb.DuckDBPyConnection, *, as_json: bool) -> None:
 
 @app.command()
 def trends(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="shares, concentration, transfers, growth, first, compare, findings or sensitivity."
+        ),
+    ] = "shares",
     corpus: CorpusDir = HERE,
-    by: Annotated[str, typer.Option(help="year, venue, modality or country.")] = "year",
+    by: Annotated[
+        str,
+        typer.Option(help="year, venue, country, modality, organ, task or all."),
+    ] = "year",
     role: Annotated[str, typer.Option(help="source, target or mention.")] = "source",
+    of: Annotated[
+        str,
+        typer.Option(
+            help="What is counted: dataset, images (natural or medical), naming (named, or implied "
+            "by a model only) or unnamed (pretrained, and not said on what)."
+        ),
+    ] = "dataset",
     among: Annotated[str, typer.Option(help="all papers, or those that transfer.")] = "all",
+    text: Annotated[
+        str,
+        typer.Option(help="Papers read as: separate, full text, abstract or together (mixed)."),
+    ] = "separate",
+    years: Annotated[str | None, typer.Option(help="Such as 2018-2024.", show_default="all")] = None,
+    venue: Annotated[list[str] | None, typer.Option(help="Only this venue; repeat.")] = None,
+    country: Annotated[list[str] | None, typer.Option(help="Only this country; repeat.")] = None,
+    modality: Annotated[list[str] | None, typer.Option(help="Only this modality; repeat.")] = None,
+    organ: Annotated[list[str] | None, typer.Option(help="Only this organ; repeat.")] = None,
+    task: Annotated[list[str] | None, typer.Option(help="Only this task; repeat.")] = None,
+    target: Annotated[
+        list[str] | None, typer.Option(help="Only papers with this dataset as target; repeat.")
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="For compare: what is otherwise, such as years=2012-2019; repeat."),
+    ] = None,
     dataset: Annotated[
         list[str] | None, typer.Option(help="Only this dataset; repeat for several.")
     ] = None,
-    top: Annotated[int, typer.Option(min=1, help="How many datasets, most used first.")] = 8,
+    top: Annotated[int, typer.Option(min=1, help="How many, most used first.")] = 8,
+    min_score: Annotated[
+        float, typer.Option(min=0, max=1, help="Claims below this score do not count.")
+    ] = 0.5,
     presence: Annotated[
         str | None,
         typer.Option(
             help="named, cited, both or any.", show_default="named or implied in the text"
         ),
     ] = None,
+    gold: Annotated[
+        Path | None,
+        typer.Option(help="Gold labels (Parquet, CSV, JSONL) that correct the shares."),
+    ] = None,
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Share of papers that use each dataset, with n and a Wilson 95% interval."""
+    """What papers transfer from: shares, how concentrated, how it changes; each with an interval."""
     from data.corpus import Corpus
-    from data.trends import leading, survey_shares
+    from data.cube import survey_cube
+    from data.gold_sample import read_labels
+    from data.questions import frame, otherwise, selection
+    from data.trends import note, survey_citations
 
     _one_form(as_json, as_csv)
+    words = {"years": years, "venue": venue, "country": country, "modality": modality}
+    words |= {"organ": organ, "task": task, "targets": target, "text": text, "among": among}
+    where = selection({**words, "min_score": min_score, "presence": presence})
+    labels = None if gold is None else read_labels(gold)
     with Corpus(corpus).connect() as db:
-        frame, note = survey_shares(db, by=by, role=role, among=among, presence=presence)
-    wanted = dataset or leading(frame, top)
-    frame = frame[frame["dataset"].isin(wanted)]
+        cube = survey_cube(db)
+        cited = f"; {survey_citations(db)}" if presence else ""
+    found = frame(
+        what,
+        cube,
+        by=by,
+        role=role,
+        of=of,
+        where=where,
+        other=otherwise(where, against) if against else None,
+        datasets=tuple(dataset or ()),
+        top=top,
+        gold=labels,
+    )
     if as_json:
-        print_json(frame.to_dict(orient="records"))
+        print_json(found.astype(object).where(found.notna(), None).to_dict(orient="records"))
     elif as_csv:
-        frame.to_csv(sys.stdout, index=False)
+        found.to_csv(sys.stdout, index=False)
+    elif what == "shares":
+        _print_shares(found, title=f"share of papers {_WITNESS[presence].format(role)}, by {by}")
     else:
-        _print_shares(frame, title=f"share of papers {_WITNESS[presence].format(role)}, by {by}")
-    say(note)
+        words = ["sentence", "how_sure"] if what == "findings" else list(found.columns)
+        _print_frame(found[words], title=what)
+    say(note(cube, where, labels) + cited)
 
 
 _WITNESS = {
@@ -254,18 +315,40 @@ def _export_account(survey: Corpus, prisma: Path) -> None:
 
 
 def _print_shares(frame: pd.DataFrame, *, title: str) -> None:
-    """Groups down, datasets across; a cell is share % [low-high] of n."""
-    datasets = list(frame["dataset"].unique())
-    rows = []
-    for group, part in frame.groupby("group", sort=True):
-        cells = {
-            row["dataset"]: "{share:.1f} [{low:.1f}-{high:.1f}]".format(
-                **{name: 100 * row[name] for name in ("share", "low", "high")}
-            )
-            for row in part.to_dict(orient="records")
-        }
-        rows.append([group, part["n_papers"].iloc[0], *(cells.get(name, "") for name in datasets)])
-    print_table(["group", "n papers", *(f"{name} %" for name in datasets)], rows, title=title)
+    """Groups down, datasets across; a cell is share % [low-high], corrected where gold allows."""
+    for text, told in frame.groupby("text", sort=False):
+        datasets = list(told["dataset"].unique())
+        rows = []
+        for group, part in told.groupby("group", sort=True):
+            cells = {row["dataset"]: _cell(row) for row in part.to_dict(orient="records")}
+            n_papers = part["n_papers"].iloc[0]
+            rows.append([group, n_papers, *(cells.get(name, "") for name in datasets)])
+        columns = ["group", "n papers", *(f"{name} %" for name in datasets)]
+        print_table(columns, rows, title=f"{title}; {text}")
+
+
+def _cell(row: Mapping[Any, Any]) -> str:
+    raw = _percent(row, "share", "low", "high")
+    if row["not_corrected"] is not None and row["not_corrected"] == row["not_corrected"]:
+        return raw
+    return f"{raw}, corrected {_percent(row, 'corrected', 'corrected_low', 'corrected_high')}"
+
+
+def _percent(row: Mapping[Any, Any], *names: str) -> str:
+    return "{:.1f} [{:.1f}-{:.1f}]".format(*(100 * row[name] for name in names))
+
+
+def _print_frame(frame: pd.DataFrame, *, title: str) -> None:
+    """A frame as it is, numbers to three places, columns without a value left out."""
+    shown = frame.dropna(axis="columns", how="all")
+    rows = [[_plain(cell) for cell in row] for row in shown.itertuples(index=False)]
+    print_table([str(name) for name in shown.columns], rows, title=title)
+
+
+def _plain(cell: object) -> object:
+    if isinstance(cell, float):
+        return "" if cell != cell else f"{cell:.3f}"
+    return cell
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, as_csv: bool) -> None:

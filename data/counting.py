@@ -20,6 +20,7 @@ from data.errors import InputError
 from data.records import ROLES, Role
 
 NAMING = ("named", "implied only")
+UNNAMED = ("unnamed",)
 FULL, ABSTRACT, TOGETHER = "full text", "abstract", "together"
 _FILTERS: tuple[By, ...] = ("venue", "country", "modality", "organ", "task")
 
@@ -182,11 +183,12 @@ def items(
     one_of("of", of, get_args(Of))
     if of == "naming":
         return _naming(cube, role, where, mask, datasets, predicted)
-    paper, dataset = standing(
-        cube, role, where, mask=mask, datasets=datasets, predicted=predicted
-    )
+    wanted = PSEUDO_IDS if of == "unnamed" else datasets
+    paper, dataset = standing(cube, role, where, mask=mask, datasets=wanted, predicted=predicted)
     if of == "dataset":
         return Items(cube.datasets, paper, dataset)
+    if of == "unnamed":
+        return _distinct(UNNAMED, paper, np.zeros(len(paper), np.int32), cube.n_papers)
     return _distinct(IMAGES, paper, cube.images[dataset], cube.n_papers)
 
 

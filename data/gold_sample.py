@@ -7,14 +7,16 @@ how good the annotator is.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+import duckdb
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from data.catalogue import PSEUDO_IDS
 from data.counting import Items
-from data.cube import UNKNOWN, Bools, Cube, Groups, Ints, Of
+from data.cube import UNKNOWN, Bools, Cube, Ints, Of
 from data.errors import InputError
 from data.intervals import Floats
 from data.records import Role
@@ -80,6 +82,31 @@ def read(cube: Cube, table: pa.Table | None) -> Gold:
     return Gold(np.array(sorted(papers), np.int32), weight, tuple(sorted(true)))
 
 
+_READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".jsonl": "read_json"}
+
+
+def read_labels(path: Path) -> pa.Table:
+    """The gold labels of a file: Parquet, CSV or JSON lines with the columns of `GOLD`.
+
+    Raises:
+        InputError: the file cannot be read, or its columns are others.
+    """
+    reader = _READERS.get(path.suffix)
+    if reader is None:
+        raise InputError(f"is none of {', '.join(_READERS)}; convert it", path=path)
+    names = ", ".join(f'CAST("{field.name}" AS {_SQL[field.type]})' for field in GOLD)
+    try:
+        with duckdb.connect() as db:
+            rows = db.sql(f"SELECT {names} FROM {reader}($path)", params={"path": str(path)})
+            return pa.table(rows.to_arrow_table().columns, schema=GOLD)
+    except (duckdb.Error, pa.ArrowInvalid) as e:
+        what = f"holds no gold labels; expected the columns {', '.join(GOLD.names)}"
+        raise InputError(f"{what} ({str(e).splitlines()[0]})", path=path) from e
+
+
+_SQL = {pa.string(): "VARCHAR", pa.bool_(): "BOOLEAN", pa.float64(): "DOUBLE"}
+
+
 def _places(cube: Cube, table: pa.Table) -> dict[str, int]:
     import pyarrow.compute as pc
 
@@ -106,7 +133,7 @@ def truths(
     """Which gold papers do use what. *Shape:* (n gold, n names).
 
     Args:
-        of: 'dataset' or 'images'; labels do not say whether a dataset is named.
+        of: all but 'naming': labels do not say whether a dataset is named.
         names: what is used, in the order of the columns.
         datasets: only labels of these; all if empty.
     """
@@ -115,10 +142,16 @@ def truths(
     for paper, dataset, found in gold.true:
         if found != role or (datasets and dataset not in datasets):
             continue
-        item = dataset if of == "dataset" else cube.image_of.get(dataset, UNKNOWN)
+        item = _item(cube, of, dataset)
         if item in places:
             table[paper, places[item]] = True
     return table
+
+
+def _item(cube: Cube, of: Of, dataset: str) -> str:
+    if of == "unnamed":
+        return "unnamed" if dataset in PSEUDO_IDS else ""
+    return dataset if of == "dataset" else cube.image_of.get(dataset, UNKNOWN)
 
 
 def transfers_in_truth(gold: Gold) -> Bools:

@@ -2,20 +2,53 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
 import pandas as pd
 
-from data.cube import Cube, Of, Selection
+from data.catalogue import PSEUDO_IDS
+from data.counting import ABSTRACT, FULL, counted, standing
+from data.cube import UNKNOWN, Cube, Of, Selection
+from data.intervals import Floats, two_sided_p, z_of
 from data.records import Role
+from data.trends import shares
+
+_ALL = Selection()
+_STEPS, _SETTLED = 50, 1e-10
 
 
 def first_use(cube: Cube, *, role: Role = "source", where: Selection = _ALL) -> pd.DataFrame:
     """The earliest paper of the selection that uses each dataset, whatever was read of it.
 
-    Returns: columns dataset, released (year of the dataset, None if unknown), year, work_id (of
-        several in that year the earliest by date, then by id), text (what was read of that
-        paper), n (papers in all years); by year, then by n.
+    Papers of unknown year tell nothing here.
+
+    Returns: columns dataset, released (year of the dataset, missing if unknown), year, work_id (of
+        several in that year the earliest by date, then the last by id), text (what was read of
+        that paper), n (papers in all years); by year, then by n.
     """
-    raise NotImplementedError
+    mask = counted(cube, where) & (cube.year > 0)
+    paper, dataset = standing(cube, role, where, mask=mask)
+    first = np.full(len(cube.datasets), -1)
+    np.maximum.at(first, dataset, paper)  # papers are newest first
+    n = np.bincount(dataset, minlength=len(cube.datasets))
+    used = [i for i in np.flatnonzero(n) if cube.datasets[i] not in PSEUDO_IDS]
+    rows = [
+        {
+            "dataset": cube.datasets[i],
+            "released": cube.released.get(cube.datasets[i]),
+            "year": int(cube.year[first[i]]),
+            "work_id": cube.ids[int(first[i])].as_py(),
+            "text": FULL if cube.full_text[first[i]] else ABSTRACT,
+            "n": int(n[i]),
+        }
+        for i in used
+    ]
+    columns = ["dataset", "released", "year", "work_id", "text", "n"]
+    frame = pd.DataFrame(rows, columns=columns).astype({"released": "Int64"})
+    return frame.sort_values(
+        ["year", "n", "dataset"], ascending=[True, False, True], ignore_index=True
+    )
 
 
 def growth(
@@ -24,6 +57,7 @@ def growth(
     role: Role = "source",
     of: Of = "dataset",
     where: Selection = _ALL,
+    datasets: tuple[str, ...] = (),
     top: int | None = None,
 ) -> pd.DataFrame:
     """How the odds that a paper uses a dataset change from year to year.
@@ -33,6 +67,94 @@ def growth(
 
     Returns: columns text, dataset, n, n_papers, first_year, last_year, slope (log-odds a year),
         low, high (95%), odds_ratio, odds_ratio_low, odds_ratio_high (a year), dispersion, p, and
-        not_fitted (why slope and interval are None); the most used first.
+        not_fitted (why slope and interval are missing); the most used first.
+
+    Source: McCullagh & Nelder (1989), Generalized Linear Models, 4.4 and 4.5.
     """
-    raise NotImplementedError
+    by_year = shares(
+        cube, by="year", role=role, of=of, where=where, datasets=datasets, top=top
+    )
+    by_year = by_year[by_year["group"] != UNKNOWN]
+    rows = []
+    for (dataset, text), part in by_year.groupby(["dataset", "text"], sort=False):
+        years = part["group"].astype(int).to_numpy()
+        rows.append(
+            {"text": text, "dataset": dataset}
+            | _row(years, part["n"].to_numpy(float), part["n_papers"].to_numpy(float))
+        )
+    columns = ["text", "dataset", "n", "n_papers", "first_year", "last_year", *_FITTED]
+    return pd.DataFrame(rows, columns=[*columns, "not_fitted"])
+
+
+_FITTED = (
+    "slope",
+    "low",
+    "high",
+    "odds_ratio",
+    "odds_ratio_low",
+    "odds_ratio_high",
+    "dispersion",
+    "p",
+)
+
+
+def _row(years: Floats, n: Floats, n_papers: Floats) -> dict[str, object]:
+    counts: dict[str, object] = {
+        "n": int(n.sum()),
+        "n_papers": int(n_papers.sum()),
+        "first_year": int(years.min()),
+        "last_year": int(years.max()),
+    }
+    fit = slope_of(np.asarray(years, float), n, n_papers)
+    if isinstance(fit, str):
+        return counts | dict.fromkeys(_FITTED, np.nan) | {"not_fitted": fit}
+    half = z_of() * fit.error
+    low, high = fit.slope - half, fit.slope + half
+    told = (fit.slope, low, high, *np.exp([fit.slope, low, high]).tolist())
+    p = float(two_sided_p(fit.slope, fit.error))
+    return (
+        counts
+        | dict(zip(_FITTED, (*told, fit.dispersion, p), strict=True))
+        | {"not_fitted": None}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Slope:
+    """Log-odds a unit of x, its standard error, and the dispersion that it is widened by."""
+
+    slope: float
+    error: float
+    dispersion: float
+
+
+def slope_of(x: Floats, successes: Floats, n: Floats) -> Slope | str:
+    """The slope of a logistic regression of grouped counts on x, or why there is none.
+
+    Newton's method on the likelihood. The dispersion is Pearson's chi-square by its degrees of
+    freedom, 1 at least, and 1 where there are none.
+    """
+    if len(x) < 3:
+        return "fewer than three years"
+    if successes.sum() == 0 or (successes == n).all():
+        return "no paper uses it, or all do"
+    used, rest = x[successes > 0], x[successes < n]
+    if used.min() >= rest.max() or used.max() <= rest.min():
+        return "papers that use it and papers that do not are of different years"
+    centre = np.average(x, weights=n)
+    design = np.stack([np.ones_like(x), x - centre], 1)
+    share = successes.sum() / n.sum()
+    beta = np.array([np.log(share / (1 - share)), 0.0])
+    for _ in range(_STEPS):
+        chance = 1 / (1 + np.exp(-design @ beta))
+        information = (design.T * (n * chance * (1 - chance))) @ design
+        step = np.linalg.solve(information, design.T @ (successes - n * chance))
+        beta = beta + step
+        if np.abs(step).max() < _SETTLED:
+            break
+    else:
+        return "the fit does not settle"
+    pearson = ((successes - n * chance) ** 2 / (n * chance * (1 - chance))).sum()
+    dispersion = max(1.0, float(pearson / (len(x) - 2)))
+    error = float(np.sqrt(dispersion * np.linalg.inv(information)[1, 1]))
+    return Slope(float(beta[1]), error, dispersion)

@@ -48,7 +48,8 @@ def shares(
         of: what is counted. 'dataset': each dataset; 'images': whether any dataset of the paper
             holds natural or medical images ('natural', 'medical'; 'unknown' is weights of unknown
             data; a paper may count in several); 'naming': whether the paper names a dataset
-            ('named') or only a model implies it ('implied only').
+            ('named') or only a model implies it ('implied only'); 'unnamed': whether its weights
+            are of unnamed origin (rule I3).
         where: which papers and claims; by default each kind of text by itself.
         gold: see `data.gold_sample.GOLD`; without it, or with too little of it, the corrected
             columns are None and `not_corrected` says why.
@@ -66,10 +67,21 @@ def shares(
         InputError: a choice is none of those that are known.
     """
     one_of("by", by, BYS)
-    mask, groups = counted(cube, where), cube.groups[by]
-    found = items(cube, role, of, where, mask=mask, datasets=datasets)
-    order = _order(found, top)
-    found = only(found, order)
+    asked = Question(by, role, of, where, datasets)
+    found = items(cube, role, of, where, mask=counted(cube, where), datasets=datasets)
+    return answers(cube, asked, found, _order(found, top), gold=gold)
+
+
+def answers(
+    cube: Cube, asked: Question, found: Items, names: tuple[str, ...], *, gold: pa.Table | None
+) -> pd.DataFrame:
+    """The frame of `shares` for these names, whether any paper uses them or not.
+
+    Args:
+        found: what the papers of the selection use.
+    """
+    where, groups = asked.where, cube.groups[asked.by]
+    mask, found = counted(cube, where), only(found, names)
     texts = texts_of(where)
     parts = [of_text(cube, where, text, mask) for text in texts]
     n_papers = np.stack([sizes(groups, part) for part in parts])
@@ -79,17 +91,16 @@ def shares(
     at = (cells[:, 0], cells[:, 1])
     frame = pd.DataFrame(
         {
-            "text": _each(texts, np.tile(at[0], len(order))),
-            "group": _each(groups.names, np.tile(at[1], len(order))),
-            "dataset": _each(order, np.repeat(np.arange(len(order)), len(cells))),
+            "text": _each(texts, np.tile(at[0], len(names))),
+            "group": _each(groups.names, np.tile(at[1], len(names))),
+            "dataset": _each(names, np.repeat(np.arange(len(names)), len(cells))),
             "n": n[at].T.ravel(),
-            "n_papers": np.tile(n_papers[at], len(order)),
+            "n_papers": np.tile(n_papers[at], len(names)),
         }
     )
     frame["share"] = frame["n"] / frame["n_papers"]
     frame["low"], frame["high"] = wilson_bounds(frame["n"], frame["n_papers"])
-    asked = Question(by, role, of, where, datasets)
-    return _with_corrected(frame, corrected(cube, read(cube, gold), asked, order, cells))
+    return _with_corrected(frame, corrected(cube, read(cube, gold), asked, names, cells))
 
 
 def _order(found: Items, top: int | None) -> tuple[str, ...]:
