@@ -54,12 +54,13 @@ def advice(
     path: Path, at: str, *, modality: str | None, organ: str | None, task: str | None
 ) -> Advice:
     """What papers on such targets use, and what was measured on targets of that modality."""
-    wanted = {
-        by: (value,)
-        for by, value in (("modality", modality), ("organ", organ), ("task", task))
-        if value
-    }
-    where = Selection(text=numbers.kind_of_text(path, at), among="transfer", **wanted)
+    where = Selection(
+        text=numbers.kind_of_text(path, at),
+        among="transfer",
+        modality=(modality,) if modality else (),
+        organ=(organ,) if organ else (),
+        task=(task,) if task else (),
+    )
     used = numbers.shares_of(path, at, by="all", where=where)
     used = used[used["dataset"].isin(leading(used, _TOP))]
     found = results(path, at)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import streamlit as st
 
@@ -58,6 +59,12 @@ def selection(path: Path, at: str) -> Selection:
         among=cast(Literal["all", "transfer"], among),
         min_score=score,
     )
+
+
+def narrowed(where: Selection, by: By, groups: Sequence[str]) -> Selection:
+    """The selection with only the papers of these groups of a venue, country, modality, ..."""
+    wanted: dict[str, Any] = {by: tuple(groups)}
+    return replace(where, **wanted)
 
 
 def in_words(where: Selection) -> str:

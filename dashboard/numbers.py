@@ -25,7 +25,7 @@ from data.corpus import Corpus
 from data.counting import datasets_of, values_of, works_of
 from data.cube import By, Cube, Of, Selection, survey_cube
 from data.quality import quality, reliability
-from data.records import Role
+from data.records import ROLES, Role
 from data.transfers import transfers
 from data.trends import note, shares
 
@@ -79,13 +79,13 @@ def read_of(path: Path, at: str) -> dict[str, int]:
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def values(path: Path, at: str, by: By) -> pd.DataFrame:
-    """`data.cube.values_of`."""
+    """`data.counting.values_of`."""
     return values_of(cube(path, at), by)
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
 def datasets(path: Path, at: str, role: Role | None = None) -> pd.DataFrame:
-    """`data.cube.datasets_of`."""
+    """`data.counting.datasets_of`."""
     return datasets_of(cube(path, at), role)
 
 
@@ -98,8 +98,15 @@ def works(
     dataset: str | None = None,
     role: Role | None = None,
 ) -> list[str]:
-    """`data.cube.works_of`."""
-    return works_of(cube(path, at), where, dataset=dataset, role=role)
+    """`data.counting.works_of`; with a dataset and no role, those that use it in any."""
+    asked = cube(path, at)
+    if dataset is None:
+        return works_of(asked, where)
+    roles = ROLES if role is None else (role,)
+    using = {
+        work_id for each in roles for work_id in works_of(asked, where, dataset=dataset, role=each)
+    }
+    return [work_id for work_id in works_of(asked, where) if work_id in using]
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

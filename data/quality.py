@@ -41,7 +41,7 @@ def quality(
         weighted = counts * sample.weight[:, None]
         rates = _rates(weighted.sum(0)[None])[0]
         spread = _rates(weighted[draws].sum(1)) if sample.n else np.full((1, 3), np.nan)
-        row = {"role": role, "n_papers": sample.n}
+        row: dict[str, object] = {"role": role, "n_papers": sample.n}
         row |= dict(zip(("n_true", "n_found", "n_right"), counts.sum(0).tolist(), strict=True))
         for place, name in enumerate(_RATES):
             known = spread[~np.isnan(spread[:, place]), place]

@@ -298,7 +298,7 @@ def _write_table(
 
 def _cell(field: pa.Field) -> str:
     """How a column is written in CSV: lists by semicolons, times as ISO 8601 in UTC."""
-    name = '"' + field.name.replace('"', '""') + '"'
+    name = '"' + str(field.name).replace('"', '""') + '"'
     if pa.types.is_list(field.type):
         return f"array_to_string({name}, ';') AS {name}"
     if pa.types.is_timestamp(field.type):

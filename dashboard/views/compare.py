@@ -63,8 +63,8 @@ def _sides() -> tuple[Selection, Selection, str, str]:
     if not one or not two:
         page.nothing("Choose at least one on each side.")
     return (
-        replace(base, **{by: tuple(one)}),
-        replace(base, **{by: tuple(two)}),
+        filters.narrowed(base, by, one),
+        filters.narrowed(base, by, two),
         ", ".join(one),
         ", ".join(two),
     )

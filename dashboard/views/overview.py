@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from dashboard import charts, exhibit, filters, numbers, page, survey
@@ -9,20 +11,18 @@ from data.cube import Selection
 from data.trends import leading
 
 _TOP = 8
-_SURE = {
+_SURE: dict[str, tuple[Literal["green", "orange", "gray"], str]] = {
     "corrected": ("green", "corrected by people's labels"),
     "uncorrected": ("orange", "as the annotator found it"),
     "undetermined": ("gray", "cannot be told from these papers"),
 }
-_MORE = {
-    "most used": ("views/sources.py", "All sources"),
-    "medical": ("views/trends.py", "By year"),
-    "medical since 2020": ("views/compare.py", "Compare the periods"),
-    "implied": ("views/trends.py", "By year"),
-    "concentration": ("views/sources.py", "Concentration"),
-    "unnamed": ("views/quality.py", "How good is the annotator?"),
+_MORE: dict[str, tuple[str, str, dict[str, str] | None]] = {
+    "most used": ("views/sources.py", "All sources", None),
+    "medical": ("views/compare.py", "Compare the periods", {"of": "images"}),
+    "implied": ("views/trends.py", "By year", {"of": "naming"}),
+    "concentration": ("views/sources.py", "Concentration", None),
+    "unnamed": ("views/quality.py", "How good is the annotator?", None),
 }
-_QUERY = {"medical": {"of": "images"}, "implied": {"of": "naming"}}
 
 here = page.opened(
     "Which datasets do papers transfer from?",
@@ -49,8 +49,8 @@ for place, found in enumerate(numbers.findings(here.path, here.at, where)):
         st.markdown(filters.as_text(found.sentence))
         with st.container(horizontal=True, vertical_alignment="center"):
             st.badge(label, color=colour, help=found.how_sure)
-            target, words = _MORE[found.name]
-            st.page_link(target, label=words, query_params=_QUERY.get(found.name))
+            target, words, query = _MORE[found.name]
+            st.page_link(target, label=words, query_params=query)
 
 st.header("How it changes", anchor=False)
 first, second = st.columns(2, gap="large")

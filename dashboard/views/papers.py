@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import cast
-
 import streamlit as st
 
 from dashboard import evidence, filters, numbers, page, survey
-from data.records import ROLES, Role
+from data.records import ROLES
 
 _SIZE = 10
 
@@ -29,7 +27,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     words = st.text_input("Words in title or abstract", key="words", bind="query-params").strip()
 
 chosen = replace(where, targets=tuple(target), text="together" if role is None else where.text)
-ids = numbers.works(here.path, here.at, where=chosen, dataset=dataset, role=cast(Role | None, role))
+ids = numbers.works(here.path, here.at, where=chosen, dataset=dataset, role=role)
 if words:
     having = survey.with_words(here.path, here.at, words)
     ids = [work_id for work_id in ids if work_id in having]

@@ -8,8 +8,7 @@ from dashboard import charts, exhibit, filters, numbers, page, survey
 
 _NAMES = {
     "most used": "The most used source",
-    "medical": "Medical sources",
-    "medical since 2020": "Medical sources since 2020",
+    "medical": "Change of medical sources since 2020",
     "implied": "Implied sources",
     "concentration": "Concentration",
     "unnamed": "Unnamed weights",
@@ -70,7 +69,7 @@ for place, (name, rows) in enumerate(frame.groupby("name", sort=False)):
             y_title="effective number" if name == "concentration" else "share of papers",
             sample=here.sample,
             tickformat=".2f" if name == "concentration" else ".1~%",
-            zero=name != "medical since 2020",
+            zero=name != "medical",
             height=280,
         )
         exhibit.show(chart, key=f"sensitivity-{place}", source=source)
