@@ -89,6 +89,7 @@ def over_years(
         _draw_line(figure, table[table["dataset"] == dataset], place, this_year, value)
     figure.update_yaxes(title="share of papers", tickformat=".1~%", rangemode="tozero")
     figure.update_xaxes(title="year of publication", dtick=_year_step(table["year"]))
+    figure.update_layout(showlegend=table["dataset"].nunique() > 1)
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     return Chart(
         title=title,

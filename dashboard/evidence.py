@@ -170,6 +170,9 @@ def full(paper: Mapping[str, Any]) -> str:
     return '<div class="cats">' + "".join(pieces) + "</div>"
 
 
+_MODELS = 12  # of those trained on a dataset, on its card
+
+
 def about_dataset(dataset: Dataset, models: Sequence[str]) -> str:
     """What the catalogue holds on a dataset, as a list of terms."""
     rows = {
@@ -180,7 +183,8 @@ def about_dataset(dataset: Dataset, models: Sequence[str]) -> str:
         "Year": dataset.year,
         "Size": dataset.size,
         "Licence and access": dataset.access,
-        "Models trained on it": ", ".join(models),
+        "Models trained on it": ", ".join(models[:_MODELS])
+        + (f" and {len(models) - _MODELS} more" if len(models) > _MODELS else ""),
     }
     terms = [
         f"<dt>{name}</dt><dd>{html.escape(str(value))}</dd>"

@@ -85,6 +85,7 @@ def _inked(figure: go.Figure) -> go.Figure:
     figure.update_xaxes(tickfont={"color": ink}, title_font={"color": ink})
     figure.update_yaxes(tickfont={"color": ink}, title_font={"color": ink})
     figure.update_traces(textfont={"color": ink}, selector={"type": "sankey"})
+    figure.update_traces(error_x={"color": ink}, selector={"type": "bar"})
     return figure
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from data.account import Account, account
 from data.catalogue import Catalogue, load, own_table, own_tables
 from data.citations import dataset_papers, looked_up_path
 from data.claims import claims
-from data.corpus import PROTOCOL, Corpus
+from data.corpus import PROTOCOL, SNAPSHOT, Corpus
 from data.protocol import Protocol
 from data.protocol import load as load_protocol
 from data.sample import LABEL
@@ -215,4 +216,5 @@ def _spans(uses: Sequence[dict[str, Any]], section: str, order: int) -> _Spans:
 @st.cache_data(max_entries=8, show_spinner=False)
 def snapshot_id(path: Path) -> str:
     """The id of a released snapshot; "" for a survey that still grows."""
-    return ""
+    file = path / SNAPSHOT
+    return str(json.loads(file.read_text(encoding="utf-8"))["id"]) if file.exists() else ""

@@ -1,4 +1,4 @@
-"""Frames -> SVG figures for a release: lines with bands, bars with whiskers. No library, no browser.
+"""Frames -> SVG figures for a release: lines with bands, bars with whiskers, by no library.
 
 Colour, marker and a label at the line's end say the same; hollow are groups of fewer than 30
 papers; intervals are 95%.

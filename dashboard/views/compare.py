@@ -12,7 +12,7 @@ from data.cube import By, Of, Selection
 from data.records import Role
 
 _BY = ("year", "modality", "organ", "task", "venue", "country")
-_ROLES = {"source": "Sources", "target": "Targets"}
+_ROLES: tuple[Role, ...] = ("source", "target")
 _OF = {"dataset": "each dataset", "images": "natural or medical images"}
 _SPLIT = 2020  # the last year of the earlier period, unless another is chosen
 _TOP = 12
@@ -25,9 +25,7 @@ base = numbers.all_of(here.path, here.at)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     role = cast(
         Role,
-        st.selectbox(
-            "Show", list(_ROLES), format_func=_ROLES.__getitem__, key="role", bind="query-params"
-        ),
+        st.selectbox("Datasets as", _ROLES, key="role", bind="query-params"),
     )
     of = cast(
         Of,
@@ -89,7 +87,7 @@ for column, (label, value) in zip(st.columns(len(values)), values.items(), stric
     with column:
         chart = charts.differences(
             told,
-            title=f"{_ROLES[role]}: share in {name_1} minus share in {name_2}, {label}",
+            title=f"Datasets as {role}: share in {name_1} minus share in {name_2}, {label}",
             first=name_1,
             second=name_2,
             sample=here.sample,

@@ -12,7 +12,7 @@ from data.records import Role
 from data.trends import leading
 
 _GROUPS = 12
-_ROLES = {"source": "Sources", "target": "Targets"}
+_ROLES: tuple[Role, ...] = ("source", "target")
 
 here = page.opened(
     "Source by modality", "Does the choice of source depend on the images that it is meant for?"
@@ -22,9 +22,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     role = cast(
         Role,
         st.selectbox(
-            "Show",
-            list(_ROLES),
-            format_func=_ROLES.__getitem__,
+            "Datasets as",
+            _ROLES,
             key="role",
             bind="query-params",
             width=200,

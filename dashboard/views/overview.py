@@ -18,8 +18,8 @@ _SURE: dict[str, tuple[Literal["green", "orange", "gray"], str]] = {
 }
 _MORE: dict[str, tuple[str, str, dict[str, str] | None]] = {
     "most used": ("views/sources.py", "All sources", None),
-    "medical": ("views/compare.py", "Compare the periods", {"of": "images"}),
-    "implied": ("views/trends.py", "By year", {"of": "naming"}),
+    "medical": ("views/compare.py", "Compare the periods", {"of": "natural or medical images"}),
+    "implied": ("views/trends.py", "By year", {"of": "named or implied"}),
     "concentration": ("views/sources.py", "Concentration", None),
     "unnamed": ("views/quality.py", "How good is the annotator?", None),
 }

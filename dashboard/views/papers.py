@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+
 import streamlit as st
 
 from dashboard import evidence, filters, numbers, page, survey

@@ -10,7 +10,7 @@ from dashboard import charts, exhibit, filters, numbers, page
 from data.records import Role
 from data.trends import leading
 
-_ROLES = {"source": "Sources", "target": "Targets"}
+_ROLES: tuple[Role, ...] = ("source", "target")
 _EFFECTIVE = "effective sources (Shannon)"
 
 here = page.opened(
@@ -21,9 +21,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     role = cast(
         Role,
         st.selectbox(
-            "Show",
-            list(_ROLES),
-            format_func=_ROLES.__getitem__,
+            "Datasets as",
+            _ROLES,
             key="role",
             bind="query-params",
             width=200,

@@ -12,7 +12,7 @@ from data.records import Role
 from data.trends import leading
 
 _BY: dict[str, str] = {name: name for name in get_args(By) if name != "all"}
-_ROLES = {"source": "Sources", "target": "Targets", "mention": "Mentions"}
+_ROLES: tuple[Role, ...] = ("source", "target", "mention")
 _OF = {
     "dataset": "each dataset",
     "images": "natural or medical images",
@@ -28,9 +28,7 @@ where = filters.selection(here.path, here.at)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     role = cast(
         Role,
-        st.selectbox(
-            "Show", list(_ROLES), format_func=_ROLES.__getitem__, key="role", bind="query-params"
-        ),
+        st.selectbox("Datasets as", _ROLES, key="role", bind="query-params"),
     )
     by = cast(By, st.selectbox("By", list(_BY), key="by", bind="query-params"))
     of = cast(
