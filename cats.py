@@ -6,6 +6,7 @@ import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -16,11 +17,11 @@ def _command_line() -> typer.Typer:
     """All commands of all rooms; heavy imports wait inside the commands."""
     app = typer.Typer(
         name="cats",
-        help="Choosing A Transfer Source: which datasets do papers transfer from?",
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
     )
+    app.callback()(_options)
     for room in ROOMS:
         package = import_module(room)
         place = Path(str(package.__file__)).resolve()
@@ -28,6 +29,25 @@ def _command_line() -> typer.Typer:
             sys.exit(_fail(f"another package named {room!r} is first on the path: {place}", 3))
         app.add_typer(import_module(f"{room}.cli").app)
     return app
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(version("cats-toolkit"))  # noqa: T201
+        raise typer.Exit
+
+
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+        ),
+    ] = False,
+) -> None:
+    """Choosing A Transfer Source: which datasets do papers transfer from?"""
 
 
 def _fail(message: str, code: int) -> int:

@@ -13,7 +13,6 @@ from data.errors import InputError
 from data.records import ROLES, Passage, Role
 
 
-
 @dataclass(frozen=True, slots=True)
 class Labelled:
     """One paper of a gold file.

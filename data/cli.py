@@ -1,8 +1,9 @@
-"""`cats init | status | trends | export | catalogue`, and the options that all rooms share."""
+"""`cats init | status | doctor | trends | export | catalogue`, and options of all rooms."""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,6 +28,11 @@ app.add_typer(catalogue, name="catalogue")
 CorpusDir = Annotated[
     Path, typer.Option("--corpus", "-C", help="Directory of the survey.", show_default="here")
 ]
+# Without -C: the survey here if there is one.
+MaybeCorpusDir = Annotated[
+    Path | None,
+    typer.Option("--corpus", "-C", help="Directory of the survey.", show_default="here, if any"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV.")]
 HERE = Path()
@@ -47,10 +53,14 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[Any]], *, title:
     """Print rows to stdout, as wide as they need where stdout is not a terminal."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table(*columns, title=title or None)
+    # Text, since rich takes words in square brackets of a str for its own marks.
+    table = Table(title=Text(title) if title else None)
+    for column in columns:
+        table.add_column(Text(column))
     for row in rows:
-        table.add_row(*("" if cell is None else str(cell) for cell in row))
+        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console = Console() if sys.stdout.isatty() else Console(width=200)
     console.print(table)
 
@@ -93,6 +103,31 @@ def status(
         _print_counts(survey_counts(db), as_json=as_json)
 
 
+@app.command()
+def doctor(corpus: MaybeCorpusDir = None, as_json: AsJson = False) -> None:
+    """Look over the installation and the survey: what is whole, missing or broken, and what to do.
+
+    Exit code 3 where something is broken. Nothing is changed; no server is asked.
+    """
+    import dataclasses
+    import os
+
+    from data.corpus import PROTOCOL, Corpus
+    from data.doctor import examine
+
+    here = HERE if corpus is None and (HERE / PROTOCOL).is_file() else None
+    survey = here if corpus is None else Corpus(corpus).path
+    checks = examine(os.environ, survey)
+    if as_json:
+        print_json([dataclasses.asdict(check) for check in checks])
+    else:
+        rows = [[c.what, c.state, c.found, c.advice] for c in checks]
+        print_table(["what", "state", "found", "to do"], rows)
+    broken = [check.what for check in checks if check.state == "bad"]
+    if broken:
+        raise InputError(f"broken: {', '.join(broken)}; the last column says what to do")
+
+
 def _print_coverage(db: duckdb.DuckDBPyConnection, *, as_json: bool) -> None:
     from data.coverage import coverage
 
@@ -127,7 +162,8 @@ def trends(
     what: Annotated[
         str,
         typer.Argument(
-            help="shares, concentration, transfers, growth, first, compare, findings or sensitivity."
+            help="shares, concentration, transfers, growth, first, compare, findings or "
+            "sensitivity."
         ),
     ] = "shares",
     corpus: CorpusDir = HERE,
@@ -148,7 +184,9 @@ def trends(
         str,
         typer.Option(help="Papers read as: separate, full text, abstract or together (mixed)."),
     ] = "separate",
-    years: Annotated[str | None, typer.Option(help="Such as 2018-2024.", show_default="all")] = None,
+    years: Annotated[
+        str | None, typer.Option(help="Such as 2018-2024.", show_default="all")
+    ] = None,
     venue: Annotated[list[str] | None, typer.Option(help="Only this venue; repeat.")] = None,
     country: Annotated[list[str] | None, typer.Option(help="Only this country; repeat.")] = None,
     modality: Annotated[list[str] | None, typer.Option(help="Only this modality; repeat.")] = None,
@@ -181,7 +219,7 @@ def trends(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """What papers transfer from: shares, how concentrated, how it changes; each with an interval."""
+    """What papers transfer from: shares, concentration, change, pairs; each with an interval."""
     from data.corpus import Corpus
     from data.cube import survey_cube
     from data.gold_sample import read_labels
@@ -189,7 +227,12 @@ def trends(
     from data.trends import note, survey_citations
 
     _one_form(as_json, as_csv)
-    words = {"years": years, "venue": venue, "country": country, "modality": modality}
+    words: dict[str, Any] = {
+        "years": years,
+        "venue": venue,
+        "country": country,
+        "modality": modality,
+    }
     words |= {"organ": organ, "task": task, "targets": target, "text": text, "among": among}
     where = selection({**words, "min_score": min_score, "presence": presence})
     labels = None if gold is None else read_labels(gold)
@@ -215,8 +258,8 @@ def trends(
     elif what == "shares":
         _print_shares(found, title=f"share of papers {_WITNESS[presence].format(role)}, by {by}")
     else:
-        words = ["sentence", "how_sure"] if what == "findings" else list(found.columns)
-        _print_frame(found[words], title=what)
+        shown = ["sentence", "how_sure"] if what == "findings" else list(found.columns)
+        _print_frame(found[shown], title=what)
     say(note(cube, where, labels) + cited)
 
 
@@ -329,7 +372,7 @@ def _print_shares(frame: pd.DataFrame, *, title: str) -> None:
 
 def _cell(row: Mapping[Any, Any]) -> str:
     raw = _percent(row, "share", "low", "high")
-    if row["not_corrected"] is not None and row["not_corrected"] == row["not_corrected"]:
+    if math.isnan(row["corrected"]):
         return raw
     return f"{raw}, corrected {_percent(row, 'corrected', 'corrected_low', 'corrected_high')}"
 
@@ -347,7 +390,7 @@ def _print_frame(frame: pd.DataFrame, *, title: str) -> None:
 
 def _plain(cell: object) -> object:
     if isinstance(cell, float):
-        return "" if cell != cell else f"{cell:.3f}"
+        return "" if math.isnan(cell) else f"{cell:.3f}"
     return cell
 
 
@@ -368,13 +411,6 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, as_csv: bool
         csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *plain])
     elif rows:
         print_table(columns, plain)
-
-
-# Without -C: the survey here if there is one, else the packaged tables alone.
-MaybeCorpusDir = Annotated[
-    Path | None,
-    typer.Option("--corpus", "-C", help="Directory of the survey.", show_default="here, if any"),
-]
 
 
 def _own_tables(corpus: Path | None) -> tuple[Path, ...]:

@@ -18,7 +18,6 @@ from data.records import Role
 from data.trends import answers
 
 
-
 def compare(
     cube: Cube,
     first: Selection,
@@ -50,7 +49,7 @@ def compare(
             f"texts {first.text!r} and {second.text!r} cannot be compared; name one for each"
         )
     frames = [
-        _compared(cube, one, other, role, of, datasets, gold)
+        _compared(cube, one, other, role=role, of=of, datasets=datasets, gold=gold)
         for one, other in zip(_by_text(first), _by_text(second), strict=True)
     ]
     frame = pd.concat(frames, ignore_index=True)
@@ -68,6 +67,7 @@ def _compared(
     cube: Cube,
     first: Selection,
     second: Selection,
+    *,
     role: Role,
     of: Of,
     datasets: tuple[str, ...],

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = "protocol.toml"
 SNAPSHOT = "snapshot.json"  # in a released survey, which nothing may change
-_FOLDERS: Mapping[type[Record], str] = {
+FOLDERS: Mapping[type[Record], str] = {
     Work: "works",
     Passage: "passages",
     Use: "uses",
@@ -195,7 +195,7 @@ class Corpus:
             InputError: the survey is a snapshot.
         """
         self._refuse_snapshot()
-        folder = self.path / _FOLDERS[kind]
+        folder = self.path / FOLDERS[kind]
         folder.mkdir(exist_ok=True)
         part = folder / f"{name}.parquet"
         table = to_table(kind, records)
@@ -225,7 +225,7 @@ class Corpus:
         tables["survey"] = pa.table({"path": [str(self.path)]})
         for name, table in tables.items():
             db.register(name, table)
-        for kind, folder in _FOLDERS.items():
+        for kind, folder in FOLDERS.items():
             self._parts(db, kind, f"all_{folder}")
         for view in (_WORKS, _ANNOTATED, _USES, _CANDIDATES, _PASSAGES, _ELIGIBLE, _INCLUDED):
             db.execute(view)
@@ -238,7 +238,7 @@ class Corpus:
     def _parts(self, db: duckdb.DuckDBPyConnection, kind: type[Record], view: str) -> None:
         """A view over all parts of a kind, with the part's name in `filename`."""
         empty = schema(kind).empty_table().append_column("filename", pa.array([], pa.string()))
-        parts = sorted((self.path / _FOLDERS[kind]).glob("[!.]*.parquet"))
+        parts = sorted((self.path / FOLDERS[kind]).glob("[!.]*.parquet"))
         if not parts:
             db.register(view, empty)
             return
@@ -289,7 +289,7 @@ class Corpus:
         self, db: duckdb.DuckDBPyConnection, works: list[Work]
     ) -> Iterator[tuple[str, list[Passage]]]:
         texts: dict[str, list[Passage]] = {}
-        if any((self.path / _FOLDERS[Passage]).glob("[!.]*.parquet")):
+        if any((self.path / FOLDERS[Passage]).glob("[!.]*.parquet")):
             span = works[0].id, works[-1].id
             found = _between(db, "SELECT * FROM passages", "work_id", *span)
             for passage in from_table(Passage, found):

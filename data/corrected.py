@@ -20,7 +20,7 @@ from data.counting import (
     texts_of,
     transferring,
 )
-from data.cube import Bools, By, Cube, Groups, Of, Selection
+from data.cube import Bools, By, Cube, Of, Selection
 from data.gold_sample import Gold, predictions, transfers_in_truth, truths
 from data.intervals import Floats
 from data.records import Role
@@ -121,9 +121,10 @@ def _counts(
         predicted=True,
     )
     said = only(found, names)
-    papers = _papers(cube, asked, said, cells, mask, sources)
+    papers = _papers(cube, asked, said, cells, mask=mask, sources=sources)
     says = predictions(gold, said, cube.n_papers).astype(np.int8)
-    true = truths(gold, cube, asked.role, asked.of, names, asked.datasets).astype(np.int8)
+    right = truths(gold, cube, asked.role, asked.of, names=names, datasets=asked.datasets)
+    true = right.astype(np.int8)
     if sources is not None:
         says = says + sources[gold.paper][:, None]
         true = np.where(transfers_in_truth(gold)[:, None], true + 1, 0)
@@ -144,6 +145,7 @@ def _papers(
     asked: Question,
     said: Items,
     cells: NDArray[np.int64],
+    *,
     mask: Bools,
     sources: Bools | None,
 ) -> Floats:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from data.intervals import CONFIDENCE, Floats, jeffreys_bounds, wilson_bounds, z_of
@@ -108,8 +109,8 @@ def among_transfers(counts: Counts) -> Estimate:
     """Shares among papers that do transfer, where the annotator errs on these as well.
 
     A ratio of two corrected shares. Its variance is linearised over the three parts by what the
-    annotator says, with a third of an observation of each class added to each part for the spread alone,
-    so that a rare class that no gold paper shows is not taken for impossible; the interval is
+    annotator says. For it alone a third of an observation of each class is added to each part, so
+    that a rare class that no gold paper shows is not taken for impossible. The interval is
     Jeffreys' at the effective size that this variance amounts to.
 
     Source: Korn & Graubard (1998), Survey Methodology 24, 193-201 (effective size); Woodruff
@@ -159,7 +160,7 @@ def _effective(weight: Floats, weight2: Floats) -> Floats:
 
 
 def _told(counts: Counts, value: Floats, low: Floats, high: Floats) -> Estimate:
-    told = np.equal(why_not(counts), None) & np.isfinite(value)
+    told = np.isfinite(value) & pd.isna(why_not(counts))
     parts = (np.where(told, each, np.nan) for each in (value, low.clip(0, 1), high.clip(0, 1)))
     return Estimate(*parts)
 
@@ -192,8 +193,9 @@ def rogan_gladen(counts: Counts, survey: Counts) -> Estimate:
         se = (sensitivity * n_sensitivity + 1) / (n_sensitivity + 2)
         sp = ((1 - false_alarms) * n_specificity + 1) / (n_specificity + 2)
         centre = (p + sp - 1) / (se + sp - 1)
-        se_spread, sp_spread = se * (1 - se) / (n_sensitivity + 2), sp * (1 - sp) / (
-            n_specificity + 2
+        se_spread, sp_spread = (
+            se * (1 - se) / (n_sensitivity + 2),
+            sp * (1 - sp) / (n_specificity + 2),
         )
         shift = 2 * z * z * (centre * se_spread - (1 - centre) * sp_spread)
         spread = p * (1 - p) / (n + z * z) + centre**2 * se_spread + (1 - centre) ** 2 * sp_spread

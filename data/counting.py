@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data.catalogue import PSEUDO_IDS
-from data.cube import IMAGES, By, Bools, Cube, Groups, Ints, Of, Selection, Uses, one_of
+from data.cube import IMAGES, Bools, By, Cube, Groups, Ints, Of, Selection, Uses, one_of
 from data.errors import InputError
 from data.records import ROLES, Role
 
@@ -99,7 +99,7 @@ def standing(
         keep = _wanted(cube, paper, dataset, mask, datasets)
         return paper[keep], dataset[keep]
     uses = cube.uses[role]
-    keep = _standing(cube, uses, where, mask, datasets, predicted)
+    keep = _standing(cube, uses, where, mask=mask, datasets=datasets, predicted=predicted)
     if where.presence in ("named", "both"):
         keep &= uses.named
     if where.presence == "both":
@@ -116,8 +116,9 @@ def _standing(
     cube: Cube,
     uses: Uses,
     where: Selection,
-    mask: Bools | None,
-    datasets: tuple[str, ...],
+    *,
+    mask: Bools | None = None,
+    datasets: tuple[str, ...] = (),
     predicted: bool,
 ) -> Bools:
     score = uses.predicted if predicted else uses.score
@@ -136,9 +137,7 @@ def _wanted(
     return keep
 
 
-def _joined(
-    first: tuple[Ints, Ints], second: tuple[Ints, Ints], cube: Cube
-) -> tuple[Ints, Ints]:
+def _joined(first: tuple[Ints, Ints], second: tuple[Ints, Ints], cube: Cube) -> tuple[Ints, Ints]:
     """The pairs that are in either."""
     n = max(len(cube.datasets), 1)
     pairs = np.unique(
@@ -150,7 +149,7 @@ def _joined(
 def transferring(cube: Cube, where: Selection, *, predicted: bool = False) -> Bools:
     """Which papers have a source at all, by the text and this score."""
     uses = cube.uses["source"]
-    keep = _standing(cube, uses, where, None, (), predicted)
+    keep = _standing(cube, uses, where, predicted=predicted)
     return _flagged(cube.n_papers, uses.paper[keep])
 
 
@@ -182,7 +181,7 @@ def items(
     """
     one_of("of", of, get_args(Of))
     if of == "naming":
-        return _naming(cube, role, where, mask, datasets, predicted)
+        return _naming(cube, role, where, mask=mask, datasets=datasets, predicted=predicted)
     wanted = PSEUDO_IDS if of == "unnamed" else datasets
     paper, dataset = standing(cube, role, where, mask=mask, datasets=wanted, predicted=predicted)
     if of == "dataset":
@@ -196,6 +195,7 @@ def _naming(
     cube: Cube,
     role: Role,
     where: Selection,
+    *,
     mask: Bools | None,
     datasets: tuple[str, ...],
     predicted: bool,
@@ -204,7 +204,9 @@ def _naming(
         raise InputError("a name is asked for already; ask for 'naming' without a presence")
     one_of("role", role, ROLES)
     uses = cube.uses[role]
-    place = np.flatnonzero(_standing(cube, uses, where, mask, datasets, predicted))
+    place = np.flatnonzero(
+        _standing(cube, uses, where, mask=mask, datasets=datasets, predicted=predicted)
+    )
     paper = uses.paper[place]
     unnamed = (uses.implied & ~uses.named)[place]
     told = _flagged(cube.n_papers, paper[~unnamed])

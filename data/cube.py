@@ -29,7 +29,7 @@ from data.corpus import TOLD
 from data.errors import InputError
 from data.records import ROLES, Role
 
-By = Literal["all", "year", "venue", "country", "modality", "organ", "task"]
+By = Literal["year", "venue", "country", "modality", "organ", "task", "all"]
 Among = Literal["all", "transfer"]
 Counted = Literal["named", "cited", "both", "any"]
 Text = Literal["separate", "full text", "abstract", "together"]
@@ -269,7 +269,7 @@ def cube(
             them; what titles and abstracts say if None.
         catalogue: tells natural from medical images; the packaged one if None.
     """
-    known = catalogue or load()
+    known = catalogue or _packaged()
     with duckdb.connect() as db:
         db.register("claims", found)
         db.register("works", works)
@@ -323,6 +323,13 @@ def _words(works: str) -> str:
 
 
 _NONE_TOLD = TOLD.empty_table()
+
+
+@cache
+def _packaged() -> Catalogue:
+    return load()
+
+
 _NONE_CITED = pa.table({name: pa.array([], pa.string()) for name in ("work_id", "dataset")})
 
 
@@ -335,7 +342,7 @@ def _codes(table: pa.Table, column: str, names: tuple[str, ...]) -> Ints:
     import pyarrow.compute as pc
 
     found = pc.index_in(table[column], value_set=pa.array(names, pa.string()))
-    return found.combine_chunks().to_numpy(zero_copy_only=False).astype(np.int32)
+    return np.asarray(found.combine_chunks().to_numpy(zero_copy_only=False), np.int32)
 
 
 def _names(db: duckdb.DuckDBPyConnection) -> tuple[str, ...]:

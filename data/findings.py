@@ -13,7 +13,7 @@ import pyarrow as pa
 from data.compare import compare
 from data.concentration import concentration
 from data.corrected import Question
-from data.counting import ABSTRACT, FULL, chosen, counted, items
+from data.counting import chosen, counted, items
 from data.cube import Cube, Of, Selection
 from data.trends import answers, shares
 
@@ -62,9 +62,7 @@ class Finding:
     text: str
 
 
-def findings(
-    cube: Cube, *, where: Selection = _ALL, gold: pa.Table | None = None
-) -> list[Finding]:
+def findings(cube: Cube, *, where: Selection = _ALL, gold: pa.Table | None = None) -> list[Finding]:
     """The five findings on a selection of papers, in the order of `NAMES`.
 
     1. which source most papers use, of all papers;
@@ -93,7 +91,8 @@ def _text(cube: Cube, where: Selection) -> Literal["full text", "abstract", "tog
     if where.text != "separate":
         return where.text
     mask = chosen(cube, where)
-    return FULL if 2 * int((mask & cube.full_text).sum()) >= int(mask.sum()) else ABSTRACT
+    most_in_full = 2 * int((mask & cube.full_text).sum()) >= int(mask.sum())
+    return "full text" if most_in_full else "abstract"
 
 
 def _most_used(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:
@@ -152,16 +151,27 @@ def _both(years: tuple[int, int] | None, span: tuple[int, int]) -> tuple[int, in
 def _implied(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:
     where = replace(where, presence=None)
     words = "a pretrained model alone tells the source, which the paper never names"
-    return _of_transfers("implied", "naming", "implied only", cube, where, gold, words)
+    return _of_transfers(
+        cube, where, gold, name="implied", of="naming", item="implied only", words=words
+    )
 
 
 def _unnamed(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:
     words = "weights are called pretrained, and not on what"
-    return _of_transfers("unnamed", "unnamed", "unnamed", cube, where, gold, words)
+    return _of_transfers(
+        cube, where, gold, name="unnamed", of="unnamed", item="unnamed", words=words
+    )
 
 
 def _of_transfers(
-    name: str, of: Of, item: str, cube: Cube, where: Selection, gold: pa.Table | None, words: str
+    cube: Cube,
+    where: Selection,
+    gold: pa.Table | None,
+    *,
+    name: str,
+    of: Of,
+    item: str,
+    words: str,
 ) -> Finding:
     where = replace(where, among="transfer")
     found = items(cube, "source", of, where, mask=counted(cube, where))
@@ -171,11 +181,12 @@ def _of_transfers(
 
 
 def _concentration(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:
-    frame = concentration(cube, where=where).set_index("measure")
+    frame = concentration(cube, where=where)
     of = "papers with a named source"
     if frame.empty:
         return _nothing("concentration", where, of, 0)
-    row, first = frame.loc["effective number (Shannon)"], frame.loc["share of the first five"]
+    rows = {row["measure"]: row for row in frame.to_dict(orient="records")}
+    row, first = rows["effective number (Shannon)"], rows["share of the first five"]
     if row["n_papers"] < _FEW:
         return _nothing("concentration", where, of, int(row["n_papers"]))
     sentence = (
@@ -195,9 +206,7 @@ def _concentration(cube: Cube, where: Selection, gold: pa.Table | None) -> Findi
     )
 
 
-def _of_share(
-    name: str, row: pd.Series | None, where: Selection, words: str, of: str
-) -> Finding:
+def _of_share(name: str, row: pd.Series | None, where: Selection, words: str, of: str) -> Finding:
     """A finding that is a share of papers."""
     if row is None or row["n_papers"] < _FEW:
         return _nothing(name, where, of, 0 if row is None else int(row["n_papers"]))
@@ -208,11 +217,7 @@ def _of_share(
     said = words.format(dataset=dataset)
     share = f"{best[0]:.0%} [{best[1]:.0%}, {best[2]:.0%}]"
     counts = f"found in {_number(row['n'])} of {_number(row['n_papers'])}"
-    sentence = (
-        f"{said}: {share} ({counts})"
-        if dataset
-        else f"In {share} of {of} {said} ({counts})"
-    )
+    sentence = f"{said}: {share} ({counts})" if dataset else f"In {share} of {of} {said} ({counts})"
     return _finding(
         name, where, sentence, value, told, n=int(row["n"]), n_papers=int(row["n_papers"]),
         dataset=dataset,

@@ -6,9 +6,11 @@ how good the annotator is.
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Protocol
 
 import duckdb
 import numpy as np
@@ -82,6 +84,55 @@ def read(cube: Cube, table: pa.Table | None) -> Gold:
     return Gold(np.array(sorted(papers), np.int32), weight, tuple(sorted(true)))
 
 
+class ReadPaper(Protocol):
+    """A gold paper that people have read whole."""
+
+    @property
+    def work_id(self) -> str:
+        """Id of the work."""
+
+    @property
+    def stratum(self) -> str:
+        """Where it was drawn from."""
+
+    @property
+    def weight(self) -> float:
+        """Papers of the stratum by those read of it."""
+
+    @property
+    def uses(self) -> Collection[tuple[str, Role]]:
+        """(dataset, role) that it does use."""
+
+    @property
+    def disputed(self) -> Collection[tuple[str, Role]]:
+        """(dataset, role) that its readers differ on."""
+
+
+def table_of(papers: Iterable[ReadPaper]) -> pa.Table:
+    """The gold labels of papers, columns as `GOLD`.
+
+    A paper on which its readers still differ is left out until somebody has settled it; the others
+    of its stratum stand for it.
+
+    Args:
+        papers: as people have read them; `weight` is how many papers of the stratum each stands
+            for, `uses` what it does use, `disputed` what its readers differ on.
+    """
+    every = list(papers)
+    read = Counter(paper.stratum for paper in every)
+    settled = [paper for paper in every if not paper.disputed]
+    kept = Counter(paper.stratum for paper in settled)
+    rows: list[dict[str, object]] = []
+    for paper in settled:
+        weight = paper.weight * read[paper.stratum] / kept[paper.stratum]
+        of = {"work_id": paper.work_id, "stratum": paper.stratum, "weight": weight}
+        rows += [
+            {**of, "dataset": dataset, "role": role, "truth": True}
+            for dataset, role in sorted(paper.uses)
+        ] or [of]
+    return pa.Table.from_pylist(rows, schema=GOLD)
+
+
 _READERS = {".parquet": "read_parquet", ".csv": "read_csv", ".jsonl": "read_json"}
 
 
@@ -128,7 +179,13 @@ def _weights(table: pa.Table) -> dict[str, float]:
 
 
 def truths(
-    gold: Gold, cube: Cube, role: Role, of: Of, names: tuple[str, ...], datasets: tuple[str, ...]
+    gold: Gold,
+    cube: Cube,
+    role: Role,
+    of: Of,
+    *,
+    names: tuple[str, ...],
+    datasets: tuple[str, ...],
 ) -> Bools:
     """Which gold papers do use what. *Shape:* (n gold, n names).
 

@@ -71,13 +71,11 @@ def growth(
 
     Source: McCullagh & Nelder (1989), Generalized Linear Models, 4.4 and 4.5.
     """
-    by_year = shares(
-        cube, by="year", role=role, of=of, where=where, datasets=datasets, top=top
-    )
+    by_year = shares(cube, by="year", role=role, of=of, where=where, datasets=datasets, top=top)
     by_year = by_year[by_year["group"] != UNKNOWN]
     rows = []
     for (dataset, text), part in by_year.groupby(["dataset", "text"], sort=False):
-        years = part["group"].astype(int).to_numpy()
+        years = np.asarray(part["group"].astype(int), float)
         rows.append(
             {"text": text, "dataset": dataset}
             | _row(years, part["n"].to_numpy(float), part["n_papers"].to_numpy(float))
@@ -113,9 +111,7 @@ def _row(years: Floats, n: Floats, n_papers: Floats) -> dict[str, object]:
     told = (fit.slope, low, high, *np.exp([fit.slope, low, high]).tolist())
     p = float(two_sided_p(fit.slope, fit.error))
     return (
-        counts
-        | dict(zip(_FITTED, (*told, fit.dispersion, p), strict=True))
-        | {"not_fitted": None}
+        counts | dict(zip(_FITTED, (*told, fit.dispersion, p), strict=True)) | {"not_fitted": None}
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
 from typing import Any, Literal, cast, get_args
 
@@ -120,28 +120,25 @@ def frame(
         InputError: a choice is none of those that are known, or 'compare' has nothing to compare.
     """
     one_of("what", what, get_args(What))
-    role_, of_ = cast(Role, role), cast(Of, of)
-    counted = {"role": role_, "of": of_, "where": where}
-    if what == "shares":
-        return shares(cube, by=cast(By, by), datasets=datasets, top=_top(of, datasets, top),
-                      gold=gold, **counted)  # type: ignore[arg-type]  # fmt: skip
-    if what == "growth":
-        return growth(cube, datasets=datasets, top=_top(of, datasets, top), **counted)  # type: ignore[arg-type]
-    if what == "compare":
+    role_, of_, by_ = cast(Role, role), cast(Of, of), cast(By, by)
+    few = None if datasets or of != "dataset" else top
+
+    def compared() -> pd.DataFrame:
         if other is None or other == where:
             raise InputError("nothing to compare with; add --against years=2012-2019, or the like")
         found = compare(cube, where, other, role=role_, of=of_, datasets=datasets, gold=gold)
-        return found if datasets else found.head(len(found) if top is None else top)
-    if what == "concentration":
-        return concentration(cube, by=cast(By, by), role=role_, where=where)
-    if what == "transfers":
-        return transfers(cube, where=where, top=top)
-    if what == "first":
-        return first_use(cube, role=role_, where=where).head(top)
-    if what == "findings":
-        return pd.DataFrame(findings(cube, where=where, gold=gold))
-    return sensitivity(cube, where=where, gold=gold)
+        return found if few is None else found.head(few)
 
-
-def _top(of: str, datasets: tuple[str, ...], top: int | None) -> int | None:
-    return None if datasets or of != "dataset" else top
+    answers: dict[What, Callable[[], pd.DataFrame]] = {
+        "shares": lambda: shares(
+            cube, by=by_, role=role_, of=of_, where=where, datasets=datasets, top=few, gold=gold
+        ),
+        "concentration": lambda: concentration(cube, by=by_, role=role_, where=where),
+        "transfers": lambda: transfers(cube, where=where, top=top),
+        "growth": lambda: growth(cube, role=role_, of=of_, where=where, datasets=datasets, top=few),
+        "first": lambda: first_use(cube, role=role_, where=where)[:top],
+        "compare": compared,
+        "findings": lambda: pd.DataFrame(findings(cube, where=where, gold=gold)),
+        "sensitivity": lambda: sensitivity(cube, where=where, gold=gold),
+    }
+    return answers[cast(What, what)]()

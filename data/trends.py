@@ -142,10 +142,11 @@ def note(cube: Cube, where: Selection = _ALL, gold: pa.Table | None = None) -> s
     how = f", {told[where.text]}" if where.text in told else ""
     papers = "papers with a source" if where.among == "transfer" else "annotated papers"
     n_gold = int(mask[read(cube, gold).paper].sum())
+    by_gold = f"corrected values are by {n_gold} gold papers" if n_gold else "no gold papers"
     return (
         f"n = {int(mask.sum())} {papers} in the survey ({read_of}{how}); claims with a score of "
         f"{where.min_score:g} or more; intervals are Wilson 95% and cover chance, not the "
-        f"annotator's errors; corrected values are by {n_gold} gold papers"
+        f"annotator's errors; {by_gold}"
     )
 
 

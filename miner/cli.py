@@ -762,7 +762,13 @@ def _bar(words: str) -> Iterator[Callable[..., None]]:
 
 @app.command()
 def replay(
-    works: Annotated[Path, typer.Argument(help="Works in OpenAlex's JSON(L) shape, plain or .gz.")],
+    works: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Works in OpenAlex's JSON(L) shape, plain or .gz.",
+            show_default="the embedded sample",
+        ),
+    ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 0,
     fault: Annotated[
         list[str] | None, typer.Option(help="A fault by name; repeat for several.")
@@ -771,10 +777,11 @@ def replay(
     """Serve a works file as OpenAlex on this machine, until interrupted; prints its address."""
     import threading
 
+    from data.sample import WORKS
     from miner.files import read_records
     from miner.replay import serve
 
-    records = [record for _, record in read_records(works) if isinstance(record, dict)]
+    records = [record for _, record in read_records(works or WORKS) if isinstance(record, dict)]
     with serve(records, port=port, faults=fault or []) as (url, _):
         print(url, flush=True)  # noqa: T201
         say(f"serving {len(records)} works; set CATS_OPENALEX_URL={url}; Ctrl-C stops")

@@ -21,8 +21,8 @@ from annotate.candidates import candidates_of
 from annotate.matcher import Matcher
 from annotate.texts import read_papers
 from data.catalogue import Catalogue, key, load
-from data.records import Candidate, Passage
 from data.intervals import wilson
+from data.records import Candidate, Passage
 
 FILES = ("dev.jsonl", "dev_passages.jsonl")
 _LONG = 4  # letters: a shorter surface inside a longer one proves nothing

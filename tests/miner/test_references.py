@@ -133,7 +133,7 @@ def test_what_names_no_paper_is_set_aside_with_its_line() -> None:
         ("x.ris", BIB.encode(), "bib"),
         ("pubmed.txt", NBIB.encode(), "nbib"),
         ("x.csv", b"a,b\n1,2\n", "csv"),
-        ("x.csv.gz", gzip.compress(b"a,b\n1,2\n"), "csv"),
+        ("x.csv.gz", gzip.compress(b"a,b\n1,2\n", mtime=0), "csv"),
         ("dois.txt", b"10.1000/a\n", "csv"),
         ("x.csv", b'{"id": "W1"}', None),
         ("works.jsonl", b'{"id": "W1"}', None),
