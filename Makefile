@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A CPU build of torch: the newest from the registry brings gigabytes of CUDA along.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test check docs bench pmlr clean
 .DELETE_ON_ERROR:
 
 $(VENV)/base: pyproject.toml
@@ -41,6 +41,21 @@ bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/versions.py
 	$(BIN)/python tests/benchmarks/fulltext.py
 	$(BIN)/python tests/benchmarks/snapshot.py
+	$(BIN)/python tests/benchmarks/dashboard.py
+
+# The open survey in data/pmlr, made again from the papers beside the repository.
+PMLR := build/pmlr
+PMLR_TITLE := Medical imaging in the Proceedings of Machine Learning Research
+pmlr: $(VENV)/base
+	rm -rf $(PMLR) $(PMLR)-given
+	$(BIN)/cats init $(PMLR)
+	sed -i 's/^title = .*/title = "$(PMLR_TITLE)"/' $(PMLR)/protocol.toml
+	$(BIN)/cats mine -C $(PMLR) --from ../shared/corpus/works.jsonl.gz
+	$(BIN)/cats annotate -C $(PMLR)
+	$(BIN)/cats export -C $(PMLR) --without-text $(PMLR)-given --prisma $(PMLR)-given/prisma
+	find data/pmlr -mindepth 1 -not -name README.md -delete
+	cp -r $(PMLR)-given/. data/pmlr/
+	rm -rf $(PMLR) $(PMLR)-given
 
 clean:
 	rm -rf $(VENV) dist

@@ -127,7 +127,7 @@ def test_a_matrix_leaves_cells_of_few_papers_hollow() -> None:
     cells, many, few = chart.figure.data
     assert [list(row) for row in cells.z] == [[0.5, pytest.approx(float("nan"), nan_ok=True)]]
     assert (list(many.text), list(few.text)) == (["50%"], ["30%"])
-    assert list(few.marker.symbol) == ["square-open"]
+    assert few.marker.symbol == "square-open"
 
 
 def test_a_difference_that_holds_zero_is_hollow() -> None:
