@@ -43,29 +43,24 @@ def _page(name: str, title: str, icon: str, *, hidden: bool = False) -> Streamli
     )
 
 
-pages = {
-    "Findings": [
-        _page("overview", "Overview", "home"),
-        _page("trends", "Trends", "show_chart"),
-        _page("sources", "Sources", "bar_chart"),
-        _page("matrix", "Source by modality", "grid_on"),
-        _page("flow", "Flow", "account_tree"),
-        _page("compare", "Compare", "compare_arrows"),
-    ],
-    "Look up": [
-        _page("choose", "Choose a source", "checklist"),
-        _page("dataset", "Dataset", "database"),
-        _page("papers", "Papers", "article"),
-        _page("paper", "Paper", "description", hidden=True),
-    ],
-    "About": [
-        _page("quality", "Quality", "verified"),
-        _page("method", "Method and data", "science"),
-    ],
-}
+# A flat list: Streamlit puts sections of a menu into a list as no screen reader expects them.
+pages = [
+    _page("overview", "Overview", "home"),
+    _page("trends", "Trends", "show_chart"),
+    _page("sources", "Sources", "bar_chart"),
+    _page("matrix", "Source by modality", "grid_on"),
+    _page("flow", "Flow", "account_tree"),
+    _page("compare", "Compare", "compare_arrows"),
+    _page("choose", "Choose a source", "checklist"),
+    _page("dataset", "Dataset", "database"),
+    _page("papers", "Papers", "article"),
+    _page("paper", "Paper", "description", hidden=True),
+    _page("quality", "Quality", "verified"),
+    _page("method", "Method and data", "science"),
+]
 review = _page("review", "Review", "rate_review")
 if survey.reviewer():
-    pages["People"] = [review]
+    pages.append(review)
 page = st.navigation(pages)
 st.html(STYLE)
 st.caption(title if not survey.snapshot_id(path) else f"{title} \u00b7 {survey.snapshot_id(path)}")

@@ -12,6 +12,8 @@ from data.catalogue import Dataset
 # pattern tells the roles apart without colour.
 STYLE = """<style>
 .stMainBlockContainer { max-width: 78rem; padding-top: 4.2rem; }
+[data-testid="stCaptionContainer"], [data-testid="stCaptionContainer"] p { color: inherit;
+  opacity: .9; }
 [data-testid="stPageLink"] a { padding-left: 0; }
 [data-testid="stPageLink"] p { white-space: normal; overflow: visible;
   text-decoration: underline; text-underline-offset: .2em; }

@@ -38,7 +38,12 @@ st.markdown(
 )
 
 st.header("What was found and left out", anchor=False)
-st.image(drawing, caption="PRISMA 2020 flow", width=640)
+st.image(
+    drawing,
+    caption="PRISMA 2020 flow",
+    alt="Flow diagram; the same numbers are in the paragraph below.",
+    width=640,
+)
 st.markdown(filters.as_text(paragraph))
 
 st.header("How figures come about", anchor=False)
