@@ -49,10 +49,12 @@ PMLR_TITLE := Medical imaging in the Proceedings of Machine Learning Research
 pmlr: $(VENV)/base
 	rm -rf $(PMLR) $(PMLR)-given
 	$(BIN)/cats init $(PMLR)
-	sed -i 's/^title = .*/title = "$(PMLR_TITLE)"/' $(PMLR)/protocol.toml
+	sed -i 's/^title = .*/title = "$(PMLR_TITLE)"/; /^topics = \[/,/^\]/d' $(PMLR)/protocol.toml
 	$(BIN)/cats mine -C $(PMLR) --from ../shared/corpus/works.jsonl.gz
 	$(BIN)/cats annotate -C $(PMLR)
-	$(BIN)/cats export -C $(PMLR) --without-text $(PMLR)-given --prisma $(PMLR)-given/prisma
+	$(BIN)/cats export -C $(PMLR) --without-text $(PMLR)-given
+	$(BIN)/cats export -C $(PMLR) --prisma $(PMLR)-given/prisma
+	rm $(PMLR)-given/prisma/methods.txt  # speaks of a search, and these papers came as a file
 	find data/pmlr -mindepth 1 -not -name README.md -delete
 	cp -r $(PMLR)-given/. data/pmlr/
 	rm -rf $(PMLR) $(PMLR)-given

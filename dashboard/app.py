@@ -63,9 +63,10 @@ if survey.reviewer():
     pages.append(review)
 page = st.navigation(pages)
 st.html(STYLE)
-st.caption(title if not survey.snapshot_id(path) else f"{title} \u00b7 {survey.snapshot_id(path)}")
 if survey.is_sample(path):
     st.warning(f"{LABEL}: no figure here says anything about the literature.")
+else:
+    st.caption(" \u00b7 ".join(filter(None, [title, survey.snapshot_id(path)])))
 if page is not review:  # there the reviewer's own decisions change the survey with each key
     _watch()
 page.run()
