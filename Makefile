@@ -42,6 +42,8 @@ bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/fulltext.py
 	$(BIN)/python tests/benchmarks/snapshot.py
 	$(BIN)/python tests/benchmarks/dashboard.py
+	$(BIN)/python tests/benchmarks/trends.py
+	$(BIN)/python tests/benchmarks/coverage.py
 
 # The open survey in data/pmlr, made again from the papers beside the repository.
 PMLR := build/pmlr

@@ -12,10 +12,11 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from annotate.chunks import COLLECTION, DATA, Token, abbreviates, spans, tokens, words_of
+from annotate.chunks import COLLECTION, DATA, abbreviates, words_in, words_of
 from annotate.introduced import Found, names_of
 from annotate.matcher import Name
 from annotate.roles import Reading, grouped, is_review, read_role, template
+from annotate.sentences import Sentences
 from data.catalogue import key
 from data.records import Candidate, Passage, Role
 
@@ -41,9 +42,13 @@ _OF_IMAGES = re.compile(
     r"|ultrasound|echo|endoscop|fundus|\bOCT\b|retina|video|pixel|segment|photo|mammogra|tomogra",
     re.IGNORECASE,
 )
-_BRACKET = 24  # characters that may stand between a name and its other one
-_BRACKET_BEFORE = re.compile(r"[ \w\-]{0,20}\(\Z")
-_BRACKET_AFTER = re.compile(r"[ \w\-]{0,20}\(")
+# Between a name and its other one: "CheXpert (CXP)", "the FeTS 2022 Challenge (FeTS2022)".
+_BRACKET = re.compile(r"[ \w\-]{0,20}\(")
+# Between a dataset and its edition or part: "BraTS 2024 GoAT", "ImageNet Fall11".
+_EDITION = re.compile(r" (?:'?\d{2,4} )?")
+_LONGEST_GAP = 24
+_LONGEST_NAME = 150  # with the gap
+_INSIDE = ")$}×"  # after these a name goes on: "(v)sMAE", "CMR$\\times$Recon"
 _REACH_OF_ROLES = 600  # characters to either side of a name; few sentences are longer
 
 
@@ -108,21 +113,20 @@ def _is_of_other_data(texts: Sequence[str]) -> bool:
 
 def _names(passage: Passage, known: Sequence[Name], taken: frozenset[str]) -> list[Found]:
     found = names_of(passage.text, known, in_title=passage.section == "title", taken=taken)
-    if not found or not known:
-        return found
-    starts, ends = {name.start for name in known}, {name.end for name in known}
-    return [name for name in found if not _is_also(passage.text, name, starts, ends)]
+    return [name for name in found if not _is_also(passage.text, name, known)]
 
 
-def _is_also(text: str, name: Found, starts: set[int], ends: set[int]) -> bool:
-    """Whether a name is another one for what the catalogue knows.
-
-    As in "CheXpert (CXP)", or in "the FeTS 2022 Challenge (FeTS2022)".
-    """
-    before = _BRACKET_BEFORE.search(text, max(0, name.start - _BRACKET), name.start)
-    after = _BRACKET_AFTER.match(text, name.end)
-    return (before is not None and before.start() in ends) or (
-        after is not None and after.end() in starts
+def _is_also(text: str, name: Found, known: Sequence[Name]) -> bool:
+    """Whether a name is another one for what the catalogue knows, or a part of it."""
+    if text[name.start - 1 : name.start] in tuple(_INSIDE):
+        return True
+    before = _between(known, name.start - _LONGEST_NAME, name.start)
+    after = _between(known, name.end, name.end + _LONGEST_GAP)
+    gaps = [(other.kind, text[other.end : name.start]) for other in before]
+    gaps += [(other.kind, text[name.end : other.start]) for other in after]
+    return any(
+        _BRACKET.fullmatch(gap) or (kind == "dataset" and _EDITION.fullmatch(gap))
+        for kind, gap in gaps
     )
 
 
@@ -135,7 +139,8 @@ def _with_roles(
     """
     new = {Name(name.start, name.end, "dataset", name.name): name for name in found}
     names = sorted([*_apart(known, sorted(new, key=_start)), *new], key=_start)
-    for start, end in spans(passage.text):
+    sentences = Sentences(passage.text)
+    for start, end in map(sentences.span, range(len(sentences.starts))):
         inside = _between(names, start, end)
         if any(name in new for name in inside):
             for group in grouped(inside, passage.text):
@@ -196,39 +201,39 @@ def not_data(texts: Sequence[str], wanted: frozenset[str]) -> frozenset[str]:
     for text in texts:
         if not any(word in text for word in wanted - found):
             continue
-        read = tokens(text, [], 0, len(text))
-        for place, token in enumerate(read):
-            if token.text in wanted and (
-                _abbreviates_plain_words(read, place) or _is_proposed(read, place)
+        words = words_in(text)
+        for place, word in enumerate(words):
+            if word in wanted and (
+                _abbreviates_plain_words(words, place) or _is_proposed(words, place)
             ):
-                found.add(token.text)
+                found.add(word)
     return frozenset(found)
 
 
-def _abbreviates_plain_words(read: Sequence[Token], place: int) -> bool:
-    if place == 0 or read[place - 1].text != "(":
+def _abbreviates_plain_words(words: Sequence[str], place: int) -> bool:
+    if place == 0 or words[place - 1] != "(":
         return False
-    before = read[max(0, place - 1 - _REACH) : place - 1]
-    after = [token.lower for token in read[place + 1 : place + 4]]
+    before = words[max(0, place - 1 - _REACH) : place - 1]
+    after = [word.lower() for word in words[place + 1 : place + 4]]
     if any(word in DATA for word in after):
         return False
-    acronym = read[place].text
+    acronym = words[place]
     n_letters = sum(char.isalpha() for char in acronym)
     for start in range(len(before) - 1, max(-1, len(before) - n_letters - 4), -1):
-        words = before[start:]
-        if any(not token.text[0].isalnum() for token in words):
+        spelled = before[start:]
+        if any(not word[0].isalnum() for word in spelled):
             return False
-        if abbreviates(acronym, [token.text for token in words]):
-            lower = sum(token.text[0].islower() for token in words)
-            is_data = any(token.lower in DATA | COLLECTION for token in words)
-            return not is_data and 2 * lower >= len(words)
+        if abbreviates(acronym, spelled):
+            lower = sum(word[0].islower() for word in spelled)
+            is_data = any(word.lower() in DATA | COLLECTION for word in spelled)
+            return not is_data and 2 * lower >= len(spelled)
     return False
 
 
-def _is_proposed(read: Sequence[Token], place: int) -> bool:
+def _is_proposed(words: Sequence[str], place: int) -> bool:
     """Whether a name is what the paper makes, and no dataset: a method, in nearly all cases."""
-    after = [token.lower for token in read[place + 1 : place + 1 + _REACH]]
-    before = [token.lower for token in read[max(0, place - 4) : place]]
+    after = [word.lower() for word in words[place + 1 : place + 1 + _REACH]]
+    before = [word.lower() for word in words[max(0, place - 4) : place]]
     if any(word in DATA for word in _clause(after)):
         return False
     if place == 0 and after[:1] == [":"]:

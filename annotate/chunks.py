@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from annotate.matcher import Name
-from annotate.sentences import sentence_starts
 from data.catalogue import ORDINARY_CSV
 
 Shape = Literal["mixed", "capital", "other"]
@@ -37,6 +35,14 @@ _TOKEN = re.compile(
 )
 _LONGER = re.compile(r"[\-\u2010-\u2015](?=[A-Z]\w*[A-Za-z])")
 YEAR = re.compile(r"(?:19|20)\d\d$")
+# From its first capital on, what stands without space: unless it is a mere capitalised word.
+_CAPITAL = re.compile(r"[A-Z\u0080-\U0010ffff](?:(?<=[^\s(].)\S*|[a-z]*[^\sa-z.,;:)]\S*)")
+# A capitalised word, with the link to a further one if there is one: "Atlas of " before a name.
+_CAPITALISED = re.compile(
+    r"[A-Z_\u0080-\U0010ffff][\w\-+&'\u2010-\u2015\u2019]*"
+    r"(?:\s+(?:of|for|in)\s+(?:the\s+)?(?=[\w\-+&'\u2010-\u2015\u2019]*[A-Z\u0080-\U0010ffff]))?"
+)
+_RUNS_ON = re.compile(r"\s*(?:(?:19|20)\d\d|[\w\-+&'\u2010-\u2015\u2019]*[A-Z\u0080-\U0010ffff])")
 _PART = re.compile(r"[^\W_]+")
 _DEMONYM = re.compile(r"[A-Z][a-z]{2,}(?:an|ese|ish)$")
 _NOT_A_NOUN = re.compile(r"[A-Z][a-z]+(?:ing|ly|ed|ally|ous|ive|al|ic)$")
@@ -56,29 +62,39 @@ _ORGANISATION = words_of(
     "society association conference workshop committee laboratory lab inc ltd ministry agency "
     "council group company health hospitals umc klinikum kantonsspital hopital"
 )
+_OF_DATA = COLLECTION | DATA
 _LINKS = frozenset(("of", "for", "in"))
+_LINKS_AND_THE = _LINKS | {"the"}
 # Kinds of ordinary words that long names begin with.
 _PARTS = frozenset(("place", "organ or disease", "modality"))
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A word or a mark of punctuation: `text[start:end]` of the passage."""
+class Tokens(NamedTuple):  # and no dataclass, as those below: it is made in half the time
+    """The words and marks of punctuation of `text[start:end]`, each list in their order.
+
+    Args:
+        words: as they stand.
+        shapes: "other" for what belongs to a name of the catalogue.
+        known: kind of the catalogue's name that it belongs to; "" if to none.
+    """
 
     text: str
     start: int
     end: int
-    shape: Shape
-    known: str  # kind of the catalogue's name that it belongs to; "" if to none
+    words: Sequence[str]
+    shapes: Sequence[Shape]
+    known: Sequence[str]
 
-    @property
-    def lower(self) -> str:
-        """The word in lower case."""
-        return self.text.lower()
+    def lower(self, first: int = 0, last: int | None = None) -> list[str]:
+        """The words from `first` to before `last` in lower case."""
+        return [word.lower() for word in self.words[first:last]]
+
+    def spans(self) -> list[tuple[int, int]]:
+        """Where each stands in the text."""
+        return [match.span() for match in _TOKEN.finditer(self.text, self.start, self.end)]
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Tokens `first` to `last` (inclusive) of a sentence, which have the shape of a name."""
 
     first: int
@@ -99,7 +115,7 @@ def _ordinary() -> dict[str, str]:
 @lru_cache(maxsize=1 << 16)
 def _shape(word: str) -> Shape:
     """Whether a word looks like a made-up name, begins with a capital, or neither."""
-    if not any(char.isupper() for char in word):
+    if len(word) > _LONGEST_TOKEN or not any(char.isupper() for char in word):
         return "other"
     parts = _PART.findall(word)
     # "CT-based" and "U-shaped" are adjectives, "5-shot" and "3D" no names.
@@ -111,6 +127,7 @@ def _shape(word: str) -> Shape:
     return "mixed" if n_letters > 1 and len(word) > 2 else "other"
 
 
+@lru_cache(maxsize=1 << 16)
 def _is_sure_shape(word: str) -> bool:
     """CamelCase or with digits: "FooNet", "FC100"; a plain abbreviation is neither."""
     letters = "".join(_PART.findall(word))
@@ -133,122 +150,178 @@ def is_ordinary(word: str) -> str:
     return found or ("place" if _DEMONYM.match(word) else "")
 
 
-def tokens(text: str, known: Sequence[Name], start: int, end: int) -> list[Token]:
+def tokens(text: str, known: Sequence[Name], start: int, end: int) -> Tokens:
     """The tokens of `text[start:end]`; `known` by place."""
-    spans = iter(known)
-    name = next(spans, None)
-    found = []
-    for match in _TOKEN.finditer(text, start, end):
-        while name is not None and name.end <= match.start():
-            name = next(spans, None)
-        kind = name.kind if name is not None and match.end() > name.start else ""
-        word = match[0]
-        if name is not None and kind == "dataset" and _LONGER.match(text, name.end):
-            kind = ""  # "Kvasir-SEG" is no edition of Kvasir
-        is_other = kind or len(word) > _LONGEST_TOKEN
-        shape: Shape = "other" if is_other else _shape(word)
-        found.append(Token(word, match.start(), match.end(), shape, kind))
+    words = _TOKEN.findall(text, start, end)
+    shapes = list(map(_shape, words))
+    kinds = [""] * len(words)
+    found = Tokens(text, start, end, words, shapes, kinds)
+    if known:
+        for place, kind in _kinds(text, known, found.spans()):
+            shapes[place], kinds[place] = "other", kind
     return found
 
 
-def is_headline(sentence: Sequence[Token]) -> bool:
+def _kinds(
+    text: str, known: Sequence[Name], spans: Iterable[tuple[int, int]]
+) -> Iterator[tuple[int, str]]:
+    """The tokens that belong to a known name, and its kind."""
+    names = iter(known)
+    name = next(names, None)
+    for place, (start, end) in enumerate(spans):
+        while name is not None and name.end <= start:
+            name = next(names, None)
+        if name is None:
+            return
+        if end > name.start and not _goes_on(text, name):
+            yield place, name.kind
+
+
+def _goes_on(text: str, name: Name) -> bool:
+    """ "Kvasir-SEG" is no edition of Kvasir."""
+    return name.kind == "dataset" and _LONGER.match(text, name.end) is not None
+
+
+def words_in(text: str) -> list[str]:
+    """The words and marks of punctuation of a text."""
+    return _TOKEN.findall(text)
+
+
+def made_up(text: str, known: Sequence[Name]) -> Iterator[int]:
+    """The places of words that look made up, of which every mixed chunk has one.
+
+    Cheaper than to cut the text into tokens; ordinary words count only if a name may go on after
+    them.
+    """
+    names = iter(known)
+    name = next(names, None)
+    for match in _CAPITAL.finditer(text):
+        first, last = match.span()
+        while first and not (text[first - 1] in " (" or text[first - 1].isspace()):
+            first -= 1
+        for begins, ends, is_ordinary_word in _mixed_in(text[first:last]):
+            start, end = first + begins, first + ends
+            while name is not None and name.end <= start:
+                name = next(names, None)
+            if name is not None and end > name.start and not _goes_on(text, name):
+                continue
+            if not is_ordinary_word or _RUNS_ON.match(text, end):
+                yield start
+
+
+def has_capital(text: str, start: int, end: int) -> bool:
+    """Whether a capitalised word could make a chunk of `text[start:end]`."""
+    return any(map(_may_name, _CAPITALISED.findall(text, start, end)))
+
+
+@lru_cache(maxsize=1 << 16)
+def _may_name(word: str) -> bool:
+    return not is_ordinary(word) and word.lower() not in _OF_DATA
+
+
+@lru_cache(maxsize=1 << 16)
+def _mixed_in(piece: str) -> Sequence[tuple[int, int, bool]]:
+    """(start, end, whether it is an ordinary word) of the mixed tokens of a text without space."""
+    return [
+        (*match.span(), not _may_name(match[0]))
+        for match in _TOKEN.finditer(piece)
+        if _shape(match[0]) == "mixed"
+    ]
+
+
+def is_headline(sentence: Tokens) -> bool:
     """Whether capitals are the style of this title rather than a mark of names."""
-    words = [token for token in sentence if len(token.text) > 3 and token.text[0].isalpha()]
-    capitals = sum(token.text[0].isupper() for token in words)
+    words = [word for word in sentence.words if len(word) > 3 and word[0].isalpha()]
+    capitals = sum(word[0].isupper() for word in words)
     return len(words) > 2 and capitals >= _HEADLINE * len(words)
 
 
-def chunks(sentence: Sequence[Token], *, without_capitals: bool = False) -> list[Chunk]:
+def chunks(sentence: Tokens, *, without_capitals: bool = False) -> list[Chunk]:
     """The name-shaped runs of a sentence, ordinary words at their ends cut off.
 
     Args:
         without_capitals: words with a mere capital do not count, as in a title in headline style.
     """
     found: list[Chunk] = []
-    place = 0
-    while place < len(sentence):
+    end = 0
+    for place, shape in enumerate(sentence.shapes):
+        if place < end or shape == "other" or (without_capitals and shape == "capital"):
+            continue
         last = place
-        if _is_shaped(sentence[place], without_capitals):
-            while (after := _joined(sentence, last, without_capitals)) is not None:
-                last = after
+        while (after := _joined(sentence, last, without_capitals)) is not None:
+            last = after
+        if last > place or _may_name(sentence.words[place]):
             found += _trimmed(sentence, place, last)
-        place = last + 1
-    return _with_acronyms(sentence, found)
+        end = last + 1
+    return _with_acronyms(sentence, found) if len(found) > 1 else found
 
 
-def _is_shaped(token: Token, without_capitals: bool) -> bool:
-    return token.shape == "mixed" or (token.shape == "capital" and not without_capitals)
-
-
-def _joined(sentence: Sequence[Token], last: int, without_capitals: bool) -> int | None:
+def _joined(sentence: Tokens, last: int, without_capitals: bool) -> int | None:
     """The place of the next token of the same name, or None."""
-    step = last + 1
+    words, step = sentence.words, last + 1
     if (
-        sentence[last].shape == "capital"
+        step < len(words)
+        and words[step] in _LINKS
+        and sentence.shapes[last] == "capital"
         and not _starts(sentence, last)  # "Samples of the FooBar"
-        and step < len(sentence)
-        and sentence[step].text in _LINKS
     ):
-        step += 1 + (step + 1 < len(sentence) and sentence[step + 1].text == "the")
-    if step >= len(sentence):
+        step += 1 + (words[step + 1 : step + 2] == ["the"])
+    if step >= len(words):
         return None
-    if step == last + 1 and YEAR.match(sentence[step].text):
+    if step == last + 1 and YEAR.match(words[step]):
         return step
-    if not _is_shaped(sentence[step], without_capitals):
-        return None
+    shape = sentence.shapes[step]
     # "Zheng et al.": a comma, a bracket or a stop is a token and ends a run by itself.
-    return step
+    return None if shape == "other" or (without_capitals and shape == "capital") else step
 
 
-def _trimmed(sentence: Sequence[Token], first: int, last: int) -> list[Chunk]:
+def _trimmed(sentence: Tokens, first: int, last: int) -> list[Chunk]:
+    words = sentence.words
     while first <= last and _is_loose(sentence, first, last):
         first += 1
-    while first <= last and (
-        is_ordinary(sentence[last].text) or sentence[last].lower in _LINKS | {"the"}
-    ):
+    while first <= last and (is_ordinary(words[last]) or words[last].lower() in _LINKS_AND_THE):
         last -= 1
-    words = sentence[first : last + 1]
-    if not words or len(words) > _LONGEST_NAME:
+    if first > last or last - first >= _LONGEST_NAME:
         return []
-    if any(token.lower in _ORGANISATION for token in words):
+    places = range(first, last + 1)
+    named = [place for place in places if not YEAR.match(words[place])]
+    if not any(_may_name(words[place]) for place in named):
         return []
-    years = [token for token in words if YEAR.match(token.text)]
-    named = [token for token in words if token not in years]
-    if all(is_ordinary(token.text) or token.lower in COLLECTION | DATA for token in named):
+    if not _ORGANISATION.isdisjoint(sentence.lower(first, last + 1)):
         return []
-    mixed = [token for token in named if token.shape == "mixed"]
+    mixed = [words[place] for place in named if sentence.shapes[place] == "mixed"]
     return [
         Chunk(
             first,
             last,
-            " ".join(token.text for token in words),
+            " ".join(words[first : last + 1]),
             bool(mixed),
-            any(_is_sure_shape(token.text) for token in mixed),
+            any(map(_is_sure_shape, mixed)),
             len(named),
         )
     ]
 
 
-def _is_loose(sentence: Sequence[Token], first: int, last: int) -> bool:
+def _is_loose(sentence: Tokens, first: int, last: int) -> bool:
     """Whether the first word of a run belongs to the sentence rather than to the name.
 
     "Human Connectome Project" keeps its first word, "Chinese FooBar" and "The FooBar" do not.
     """
-    word, n_words = sentence[first], last - first + 1
-    kind = is_ordinary(word.text)
+    word, n_words = sentence.words[first], last - first + 1
+    kind = is_ordinary(word)
     if kind and (n_words < 3 or kind not in _PARTS):
         return kind != "place" or n_words < 3
-    if word.shape != "capital" or not _starts(sentence, first):
+    if sentence.shapes[first] != "capital" or not _starts(sentence, first):
         return False
-    return n_words == 1 or (n_words < 3 and _NOT_A_NOUN.match(word.text) is not None)
+    return n_words == 1 or (n_words < 3 and _NOT_A_NOUN.match(word) is not None)
 
 
-def _starts(sentence: Sequence[Token], place: int) -> bool:
+def _starts(sentence: Tokens, place: int) -> bool:
     """Whether a word's capital may be the sentence's."""
-    return place == 0 or sentence[place - 1].text in ".:\u2022"
+    return place == 0 or sentence.words[place - 1] in ".:\u2022"
 
 
-def _with_acronyms(sentence: Sequence[Token], chunks: Sequence[Chunk]) -> list[Chunk]:
+def _with_acronyms(sentence: Tokens, chunks: Sequence[Chunk]) -> list[Chunk]:
     """ "Finger Motion Challenge (FMC)" is one chunk of the name FMC."""
     found: list[Chunk] = []
     for chunk in chunks:
@@ -256,12 +329,12 @@ def _with_acronyms(sentence: Sequence[Token], chunks: Sequence[Chunk]) -> list[C
         if (
             before is not None
             and chunk.is_mixed
-            and sentence[chunk.first - 1].text == "("
-            and all(token.lower in DATA for token in sentence[before.last + 1 : chunk.first - 1])
+            and sentence.words[chunk.first - 1] == "("
+            and all(word in DATA for word in sentence.lower(before.last + 1, chunk.first - 1))
             and before.n_words > 1
-            and abbreviates(chunk.name, [t.text for t in sentence[before.first : before.last + 1]])
+            and abbreviates(chunk.name, sentence.words[before.first : before.last + 1])
         ):
-            found[-1] = replace(chunk, first=before.first, n_words=before.n_words)
+            found[-1] = chunk._replace(first=before.first, n_words=before.n_words)
         else:
             found.append(chunk)
     return found
@@ -274,9 +347,3 @@ def abbreviates(acronym: str, words: Sequence[str]) -> bool:
         return False
     rest = iter("".join(words).lower())
     return all(letter in rest for letter in letters)
-
-
-def spans(text: str) -> Iterator[tuple[int, int]]:
-    """(start, end) of each sentence."""
-    starts = sentence_starts(text)
-    return zip(starts, [*starts[1:], len(text)], strict=True)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from annotate.patterns import pattern
 from data.catalogue import MEDICAL, NATURAL, UNSPECIFIED, Model
 
 # --- I1 and I2: in a template (see annotate.roles) the model is NN, others MM, datasets XX -----
@@ -13,7 +14,7 @@ from data.catalogue import MEDICAL, NATURAL, UNSPECIFIED, Model
 _W = r"(?:[\w%.]+ )"  # one word
 _LISTED = r"(?:MM (?:and |or )?)*NN"  # the model, or a list that it ends
 
-_READY = re.compile(
+_READY = pattern(
     rf"pretrained {_W}{{0,3}}?{_LISTED}|NN {_W}{{0,3}}?pretrain(?:ed|ing)\b"
     rf"|initializ\w* {_W}{{0,6}}?(?:from|with|by|of|using) {_W}{{0,6}}?{_LISTED}"
     rf"|NN {_W}?(?:weights|checkpoints?|initialization)"
@@ -23,7 +24,7 @@ _READY = re.compile(
     rf"|pretrained {_W}{{0,5}}?"
     r"(?:models?|networks?|cnns?|architectures?|backbones?|encoders?|classifiers?)[^.;]{0,60}NN"
 )
-_TRANSFERRED = re.compile(
+_TRANSFERRED = pattern(
     rf"finetun\w* {_W}{{0,3}}?{_LISTED}|NN {_W}{{0,2}}?(?:finetun|was finetun|were finetun)"
     r"|transfer learning[^.;]{0,80}NN|NN[^.;]{0,60}transfer learning"
     rf"|features? {_W}{{0,4}}?(?:from|of|by|using|with|via) {_W}{{0,3}}?{_LISTED}"
@@ -31,7 +32,7 @@ _TRANSFERRED = re.compile(
     r"|features? (?:encoders?|extractors?|backbones?)[ ,:]+(?:(?:MM|and|or),? )*NN"
 )
 _OWN_DATA = r"(?:our|unlabel\w*|\d\S*|in domain|in house|private)"
-_OWN_TRAINING = re.compile(
+_OWN_TRAINING = pattern(
     rf"\bpretrain {_W}{{0,4}}NN|\bpretraining (?:MM |vision |the |a )?NN {_W}{{0,2}}on"
     rf"|NN[^.;]{{0,40}}(?:pre)?trained on (?:{_OWN_DATA}|a|an|the same|large)"
     rf"|pretrained {_W}{{0,3}}NN {_W}{{0,2}}on {_OWN_DATA}"
@@ -39,15 +40,15 @@ _OWN_TRAINING = re.compile(
     rf"|(?:(?:pre)?train\w*|learn\w*) {_W}{{0,4}}?(?:using|with|via|by|through) {_W}{{0,3}}?"
     r"NN (?:on|over)"
 )
-_SCRATCH = re.compile(r"NN[^.;,]{0,50}from scratch|from scratch[^.;,]{0,30}NN")
-_NAMED_SET = re.compile(
+_SCRATCH = pattern(r"NN[^.;,]{0,50}from scratch|from scratch[^.;,]{0,30}NN")
+_NAMED_SET = pattern(
     rf"NN[^.;]{{0,50}}\b(?:pre)?trained on {_W}{{0,4}}XX|pretrain\w* on {_W}{{0,3}}XX|XX pretrain"
 )
 # "A pretrained NN was trained on XX": XX is what it was tuned on, its own training set is unnamed.
-_TRAINED_FURTHER = re.compile(
+_TRAINED_FURTHER = pattern(
     rf"pretrained {_W}{{0,3}}?NN[^.;]{{0,60}}\b(?:is|was|are|were|then) {_W}{{0,2}}?trained on"
 )
-_NOT_USED = re.compile(
+_NOT_USED = pattern(
     r"NN (?:style|like|inspired|type|loss|objective|paper|distance|score)"
     rf"|NN {_W}?(?:architectures?|frameworks?|recipes?|methods?|pipelines?|algorithms?|training"
     r"|pretraining|settings?|configurations?)\b"
@@ -59,34 +60,34 @@ _NOT_USED = re.compile(
     rf"|\b(?:such as|e\.g\.,?) (?:the )?(?:(?:MM|and|or|the),? )+NN"
 )
 # What NN is shown to reach, or lacks, is no use of it.
-_TOLD_OF = re.compile(
+_TOLD_OF = pattern(
     r"(?<!with )(?<!using )(?<!by )(?<!from )(?<!of )"
     rf"NN,? (?:{_W}{{0,2}}?(?:have|has) {_W}{{0,2}}?(?:shown|achieved|demonstrated|emerged|become"
     rf"|revolutioni[sz]ed|excelled|gained|made)"
     rf"|(?:achieves?|shows?|excels?|struggles?|suffers?|fails?|lacks?|remains?|requires?)\b)"
 )
-_METHOD_READY = re.compile(
+_METHOD_READY = pattern(
     r"pretrained (?:(?!with|using|by|via|through)[\w%.]+ ){0,2}?NN"
     r"|NN (?:weights|checkpoints?|features?|embeddings?)"
     r"|NN pretrained (?:models?|backbones?|vits?|encoders?)"
     rf"|(?:off the shelf|frozen|publicly available|released|ready made) {_W}{{0,2}}?NN"
     rf"|(?:transfer\w*|initializ\w*) {_W}{{0,2}}?(?:from|with) {_W}?NN"
 )
-_METHOD_ON_DATA = re.compile(
+_METHOD_ON_DATA = pattern(
     rf"NN {_W}{{0,3}}?(?:pre)?train\w* {_W}{{0,2}}?on|NN on"
     rf"|(?:train\w*|learn\w*|using|with|via|by) {_W}{{0,3}}?NN (?:on|over)"
 )
-_METHOD_ALONE = re.compile(
+_METHOD_ALONE = pattern(
     rf"\b(?:pre)?train\w* {_W}{{0,6}}?(?:with|using|via|by|through) (?:the )?NN "
     r"(?:method |framework |objective |algorithm )?(?:on|over)\b"
 )
 # "we train a NN", "NN for self-supervised pretraining": its recipe, and weights of one's own.
-_TRAINED_ANEW = re.compile(
+_TRAINED_ANEW = pattern(
     rf"\btrain(?:ed|ing|s)? (?:a|an|our) {_W}?NN"
     rf"|NN (?:(?!pretrained|frozen|features?|embeddings?)[^.;:])*? selfsupervised {_W}{{0,2}}?"
     r"pretraining"
 )
-_USED = re.compile(
+_USED = pattern(
     r"\b(?:we|our|ours|this (?:paper|work|study)|using|uses?|used|adapt\w*|finetun\w*"
     r"|outperform\w*|compar\w*|evaluat\w*|benchmark\w*|leverag\w*|based on|build\w* (?:on|upon)"
     r"|employ\w*|frozen|features?|embeddings?|zero shot|linear prob\w*|backbones?|prompt\w*"
@@ -96,12 +97,12 @@ _USED = re.compile(
 
 
 _STANDARD = "ImageNet"
-_WE_USE = re.compile(
+_WE_USE = pattern(
     rf"\b(?:we|our (?:method|model|approach)) {_W}{{0,2}}?(?:use|employ|adopt|apply"
     rf"|utili[sz]e|train|investigate|compare|evaluate)\w* {_W}{{0,6}}?NN"
     rf"|NN {_W}{{0,2}}?(?:is|was|are|were) (?:used|employed|adopted|applied|utili[sz]ed)"
 )
-_BY_US = re.compile(r"\b(?:we|our|ours|us|this (?:paper|work|study)|proposed|compar\w*)\b")
+_BY_US = pattern(r"\b(?:we|our|ours|us|this (?:paper|work|study)|proposed|compar\w*)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +178,12 @@ def _backbone(rewritten: str, transfers: bool, *, is_standard: bool) -> tuple[st
     return ("I1: backbone of a paper that transfers", 0.5) if is_used else None
 
 
-_TRANSFERS = re.compile(
+_TRANSFERS = pattern(
     r"transfer[\s\-]learning"
     r"|pre-?trained (?:[\w\-]+ ){0,4}(?:models?|networks?|cnns?|architectures?|backbones?)",
     re.IGNORECASE,
 )
-_STUDIES = re.compile(
+_STUDIES = pattern(
     r"transfer[\s\-]learning|pre-?train|fine-?tun|self-?supervised|initiali[sz]ation", re.IGNORECASE
 )
 
@@ -199,7 +200,7 @@ def speaks_of_transfer(sentence: str) -> bool:
 
 # --- I3: neither model nor data is named -------------------------------------------------------
 
-_READY_MADE = re.compile(
+_READY_MADE = pattern(
     r"(?:\b(?:a|an|the|existing|frozen|publicly available|off-the-shelf|large|several|various"
     r"|different|external),? )*"
     r"\bpre-?trained,? (?:(?!language|on\b|and then)[\w\-/]+,? ){0,5}?"
@@ -211,7 +212,7 @@ _READY_MADE = re.compile(
     r"(?:images?|data)\b",
     re.IGNORECASE,
 )
-_NOT_READY_MADE = re.compile(
+_NOT_READY_MADE = pattern(
     # the paper's own pretraining, or a model that it makes
     r"\b(?:our|we|to) (?:\w+ ){0,2}pre-?train(?!ed)"
     r"|\b(?:propos|introduc|present|develop|build)\w* (?:[\w\-]+ ){0,4}?(?:[\w\-]+, )?"
@@ -236,9 +237,9 @@ _NOT_READY_MADE = re.compile(
     r"|language models?|\bllms?\b|\bt5\b|\bbert\b|transformer-based|time[\s\-]series",
     re.IGNORECASE,
 )
-_NATURAL = re.compile(r"\bnatural[\s\-](?:image|scene|photo)", re.IGNORECASE)
-_BOTH_FIELDS = re.compile(r"\bnatural and medical images?", re.IGNORECASE)
-_MEDICAL = re.compile(
+_NATURAL = pattern(r"\bnatural[\s\-](?:image|scene|photo)", re.IGNORECASE)
+_BOTH_FIELDS = pattern(r"\bnatural and medical images?", re.IGNORECASE)
+_MEDICAL = pattern(
     r"(?:corpus of|trained on) (?:[\w\-]+ ){0,5}(?:medical|radiolog\w*|patholog\w*|clinical) "
     r"(?:image|data|scan)",
     re.IGNORECASE,
@@ -246,10 +247,10 @@ _MEDICAL = re.compile(
 
 
 # "The pre-trained network" is mostly one that the paper trained before.
-_DEFINITE = re.compile(
+_DEFINITE = pattern(
     r"\b(?:the|its|their|this|each|both)\s+(?:[\w\-]+\s+)?pre-?trained", re.IGNORECASE
 )
-_STATES_USE = re.compile(
+_STATES_USE = pattern(
     r"\b(?:we|our|using|uses?|used|leverag\w*|employ\w*|exploit\w*|adapt\w*|fine-?tun\w*|frozen"
     r"|based on|build\w*|built|benchmark\w*|evaluat\w*|compar\w*|with|from|by|via|over|than)\b",
     re.IGNORECASE,

@@ -7,26 +7,31 @@ first that holds.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
+from typing import Literal, NamedTuple
+
+from ahocorasick_rs import AhoCorasick, MatchKind
 
 from annotate.chunks import (
     COLLECTION,
     DATA,
     YEAR,
     Chunk,
-    Token,
+    Tokens,
     abbreviates,
     chunks,
+    has_capital,
     is_headline,
     is_ordinary,
-    spans,
+    made_up,
     tokens,
     words_of,
 )
 from annotate.matcher import Name
+from annotate.sentences import Sentences
 
 Why = Literal[
     "named dataset",
@@ -56,6 +61,13 @@ _SURE: dict[Why, float] = {
     "evaluated on": 0.6,
     "listed": 0.7,
 }
+
+_WORDS_OF_DATA = ["data", *sorted({word.rstrip("s") for word in DATA})]
+_N_DATA = len(_WORDS_OF_DATA)
+_DATA_WORDS = AhoCorasick(
+    [*_WORDS_OF_DATA, *sorted(COLLECTION - DATA)], matchkind=MatchKind.LeftmostLongest
+)
+_PLAIN_DATA = _WORDS_OF_DATA.index("data")
 
 _REACH = 12  # tokens that a rule looks to either side
 
@@ -127,8 +139,7 @@ class Found:
     score: float
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """A chunk and the words around it, lower-case."""
 
     chunk: Chunk
@@ -138,19 +149,22 @@ class _Place:
     in_title: bool
 
 
-def _place(found: Sequence[Token], chunk: Chunk, *, in_title: bool) -> _Place:
-    left = [token.lower for token in found[max(0, chunk.first - _REACH) : chunk.first]]
-    right = [token.lower for token in found[chunk.last + 1 : chunk.last + 1 + _REACH]]
-    words = [token.lower for token in found[chunk.first : chunk.last + 1]]
-    return _Place(chunk, words, left, _past_brackets(right), in_title)
+def _place(sentence: Tokens, chunk: Chunk, *, in_title: bool) -> _Place:
+    first, after = chunk.first, chunk.last + 1
+    left = sentence.lower(max(0, first - _REACH), first)
+    right = sentence.lower(after, after + _REACH)
+    return _Place(chunk, sentence.lower(first, after), left, _past_brackets(right), in_title)
 
 
-def _past_brackets(words: Sequence[str]) -> list[str]:
+def _past_brackets(words: Sequence[str]) -> Sequence[str]:
     """The words with one bracket right after the name taken out: "FMC [3] dataset"."""
-    closing = {"(": ")", "[": "]"}.get(words[0] if words else "")
+    closing = _CLOSING.get(words[0]) if words else None
     if closing is None or closing not in words:
-        return list(words)
-    return list(words[words.index(closing) + 1 :])
+        return words
+    return words[words.index(closing) + 1 :]
+
+
+_CLOSING = {"(": ")", "[": "]"}
 
 
 # --- rules that the words around a name suffice for ---------------------------------------------
@@ -297,12 +311,13 @@ def _is_tried_on(at: _Place) -> bool:
 
 
 _Rule = tuple[Why, Callable[[_Place], bool]]
-_STRONG: list[_Rule] = [
+_OF_DATA: list[_Rule] = [  # rules that need a word of data, the first of all
     ("dataset named", _is_called_data),
     ("test set", _is_split),
     ("appositive", _is_appositive),
     ("collection", _is_collection),
 ]
+_OF_ANY: list[_Rule] = [("test set", _is_split)]
 _WEAK: list[_Rule] = [
     ("publicly available", _is_available),
     ("collected from", _is_drawn_from),
@@ -312,31 +327,34 @@ _WEAK: list[_Rule] = [
 ]
 
 
-def _why(at: _Place) -> Why | None:
-    """The first rule that takes a chunk for a dataset's name; None if none does."""
-    if _is_said_data(at):
+def _why(at: _Place, *, of_data: bool) -> Why | None:
+    """The first rule that takes a chunk for a dataset's name; None if none does.
+
+    Args:
+        of_data: its sentence has a word of data.
+    """
+    if of_data and _is_said_data(at):
         return "named dataset"
     if (at.right and at.right[0] in _METHOD) or at.right[:2] == ["et", "al"]:
         return None
-    rules = [*_STRONG, *(_WEAK if _stands_alone(at) else ())]
+    rules = [*(_OF_DATA if of_data else _OF_ANY), *(_WEAK if _stands_alone(at) else ())]
     return next((why for why, holds in rules if holds(at)), None)
 
 
 # --- a text ---------------------------------------------------------------------------------------
 
 
-def _lists(sentence: Sequence[Token], shaped: Sequence[Chunk]) -> Iterator[list[Chunk | str]]:
+def _lists(sentence: Tokens, shaped: Sequence[Chunk]) -> Iterator[list[Chunk | str]]:
     """Lists of names ("A, B and C"); for a name of the catalogue there stands its kind."""
     items: list[tuple[int, int, Chunk | str]] = [(c.first, c.last, c) for c in shaped]
-    known = [place for place, token in enumerate(sentence) if token.known]
-    for kind, places in groupby(known, key=lambda place: sentence[place].known):
+    known = [place for place, kind in enumerate(sentence.known) if kind]
+    for kind, places in groupby(known, key=lambda place: sentence.known[place]):
         items += [(place, place, kind) for place in places]
     items.sort(key=lambda item: item[0])
     group: list[Chunk | str] = []
     end = -1
     for first, last, item in items:
-        between = [token.lower for token in sentence[end + 1 : first][:_REACH]]
-        if group and not _is_listing(between):
+        if group and not _is_listing(sentence.lower(end + 1, min(first, end + 1 + _REACH))):
             yield group
             group = []
         group.append(item)
@@ -368,29 +386,64 @@ def names_of(
         in_title: the text is a title, whose capitals may be its style.
         taken: words that are something else; see `not_data`.
     """
+    ordered = sorted(known, key=_start)
     found: list[Found] = []
-    ordered = sorted(known, key=lambda name: name.start)
-    place = 0
-    for start, end in spans(text):
-        first = place
-        while place < len(ordered) and ordered[place].start < end:
-            place += 1
-        names = ordered[first:place]
-        if not _may_name(text[start:end], names):
-            continue
-        found += _names_in(text, tokens(text, names, start, end), in_title, taken)
+    for start, end, of_data in _promising(text, ordered):
+        first, last = (bisect_left(ordered, place, key=_start) for place in (start, end))
+        names = ordered[first:last]
+        here = _names_in(tokens(text, names, start, end), in_title, taken, of_data)
+        if here and _may_name(text[start:end], names):
+            found += here
     return found
 
 
+def _start(name: Name) -> int:
+    return name.start
+
+
+def _promising(text: str, known: Sequence[Name]) -> Iterator[tuple[int, int, bool]]:
+    """(start, end, has a word of data) of the sentences that a rule may find a name in.
+
+    They have a made-up name; or a capitalised one, and a word of data or a dataset's name.
+    """
+    made, said = list(made_up(text, known)), list(_data_words(text))
+    datasets = [name.start for name in known if name.kind == "dataset"]
+    if not (made or said or datasets):
+        return
+    sentences = Sentences(text)
+    surely, of_data = sentences.numbers(made), sentences.numbers(said)
+    for number in sorted(surely | of_data | sentences.numbers(datasets)):
+        start, end = sentences.span(number)
+        if number in surely or has_capital(text, start, end):
+            yield start, end, number in of_data
+
+
+def _data_words(text: str) -> Iterator[int]:
+    """Where words of data stand, "data sets" and the capitalised ends of names among them."""
+    lower = text.replace("\u0130", "I").lower()  # that letter alone has a longer lower case
+    for word, start, end in _DATA_WORDS.find_matches_as_indexes(lower):
+        if word == _PLAIN_DATA:
+            following = lower[end : end + _REACH].lstrip()
+            is_said = not following or following.startswith("set")
+        else:
+            is_said = word < _N_DATA or not text[start:end].islower()
+        if is_said:
+            yield start
+
+
 def _names_in(
-    text: str, sentence: Sequence[Token], in_title: bool, taken: frozenset[str]
-) -> Iterator[Found]:
+    sentence: Tokens, in_title: bool, taken: frozenset[str], of_data: bool
+) -> list[Found]:
     shaped = [
         chunk
         for chunk in chunks(sentence, without_capitals=in_title and is_headline(sentence))
         if not (taken & set(chunk.name.split()) or _is_spelled_out(sentence, chunk))
     ]
-    reasons = {chunk: _why(_place(sentence, chunk, in_title=in_title)) for chunk in shaped}
+    reasons = {
+        chunk: _why(_place(sentence, chunk, in_title=in_title), of_data=of_data) for chunk in shaped
+    }
+    if not any(reasons.values()) and "dataset" not in sentence.known:
+        return []
     for group in _lists(sentence, shaped):
         members = [chunk for chunk in group if isinstance(chunk, Chunk)]
         given = {reasons[chunk] for chunk in members} - {None}
@@ -400,7 +453,8 @@ def _names_in(
             # "Duke" is a name beside "the datasets CUHK03 and", not beside any name.
             if chunk.is_mixed or chunk.n_words > 1 or given & _SAID:
                 reasons[chunk] = reasons[chunk] or "listed"
-    return (_found(text, sentence, chunk, why) for chunk, why in reasons.items() if why)
+    spans = sentence.spans()
+    return [_found(sentence, spans, chunk, why) for chunk, why in reasons.items() if why]
 
 
 _SAID: frozenset[Why | None] = frozenset(("named dataset", "dataset named"))
@@ -423,18 +477,18 @@ def _may_name(sentence: str, known: Sequence[Name]) -> bool:
     return _CUE.search(sentence) is not None or any(name.kind == "dataset" for name in known)
 
 
-def _is_spelled_out(sentence: Sequence[Token], chunk: Chunk) -> bool:
+def _is_spelled_out(sentence: Tokens, chunk: Chunk) -> bool:
     """Whether an ordinary abbreviation follows: "Optical Coherence Tomography (OCT)"."""
-    after = [token.text for token in sentence[chunk.last + 1 : chunk.last + 3]]
-    words = [token.text for token in sentence[chunk.first : chunk.last + 1]]
+    after = sentence.words[chunk.last + 1 : chunk.last + 3]
+    words = sentence.words[chunk.first : chunk.last + 1]
     return after[:1] == ["("] and is_ordinary(after[-1]) != "" and abbreviates(after[-1], words)
 
 
-def _found(text: str, sentence: Sequence[Token], chunk: Chunk, why: Why) -> Found:
+def _found(sentence: Tokens, spans: Sequence[tuple[int, int]], chunk: Chunk, why: Why) -> Found:
     score = _SURE[why]
     if not chunk.is_mixed and chunk.n_words == 1:
         score -= 0.2  # "the Duke dataset" or "the Bonn dataset": a name, or whose it is
-    start, end = sentence[chunk.first].start, sentence[chunk.last].end
+    text, start, end = sentence.text, spans[chunk.first][0], spans[chunk.last][1]
     if chunk.name not in text[start:end].split() and text[end : end + 1] == ")":
         end += 1
     return Found(chunk.name, start, end, why, round(score, 2))

@@ -12,8 +12,11 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Literal, Protocol, get_args
+
+from ahocorasick_rs import AhoCorasick, MatchKind
 
 from annotate.roles import Reading, speaks_of_own
 from data.errors import InputError
@@ -26,15 +29,21 @@ OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 # Rules that read no statement, only what stands near; there the classifier decides.
 UNSURE = frozenset({"cue before", "cue after", "no cue", "D model", "background"})
 
-_CUES = re.compile(
-    r"pre-?train|fine-?tun|transfer|scratch|initiali[sz]|self-?supervis|adapt|frozen|foundation"
-    r"|evaluat|experiment|benchmark|validat|test set|outperform|achiev"
-    r"|state[\s\-]of[\s\-]the[\s\-]art"
-    r"|compar|propos|introduc|releas|collect|annotat|augment|generali[sz]|zero-shot|downstream"
-    r"|without|instead of|unlike|such as|recent|previous|et al|widely|commonly|challenge|winner"
-    r"|train(?:ed|ing)? (?:on|with|using)|tested on|on the|from the|dataset|database|cohort|images",
-    re.IGNORECASE,
+_CUES = AhoCorasick(
+    [
+        *("pretrain", "pre-train", "finetun", "fine-tun", "transfer", "scratch", "frozen"),
+        *("initialis", "initializ", "selfsupervis", "self-supervis", "adapt", "foundation"),
+        *("evaluat", "experiment", "benchmark", "validat", "test set", "outperform", "achiev"),
+        *(f"state{a}of{b}the{c}art" for a, b, c in product(" -", repeat=3)),
+        *("compar", "propos", "introduc", "releas", "collect", "annotat", "augment"),
+        *("generalis", "generaliz", "zero-shot", "downstream", "without", "instead of", "unlike"),
+        *("such as", "recent", "previous", "et al", "widely", "commonly", "challenge", "winner"),
+        *(f"train{form} {word}" for form in ("", "ed", "ing") for word in ("on", "with", "using")),
+        *("tested on", "on the", "from the", "dataset", "database", "cohort", "images"),
+    ],
+    matchkind=MatchKind.LeftmostFirst,
 )
+_NO_WEIGHT = (0.0,) * len(OUTCOMES)
 _WORD = re.compile(r"[A-Za-z]+|\d+|[^\sA-Za-z\d]")
 _NEAR = 40  # characters on each side of the name
 _LONG = 40  # words of a sentence
@@ -87,7 +96,7 @@ def features(found: Found) -> Iterator[str]:
         yield f"{kind} own"
     if found.evidence.count(" ") > _LONG:
         yield f"{kind} long"
-    for cue in {cue.lower() for cue in _CUES.findall(found.evidence)}:
+    for cue in set(_CUES.find_matches_as_strings(found.evidence.lower())):
         yield f"{kind} says {cue}"
     text = found.passage.text
     before = _WORD.findall(text[max(0, found.start - _NEAR) : found.start])[-2:]
@@ -108,14 +117,13 @@ class Classifier:
 
         Source: multinomial logistic regression, softmax of the sums of weights.
         """
-        sums = [0.0] * len(OUTCOMES)
-        for feature in features(found):
-            weight = self.weights.get(feature)
-            if weight is not None:
-                sums = [total + each for total, each in zip(sums, weight, strict=True)]
+        rows = [self.weights.get(feature, _NO_WEIGHT) for feature in features(found)]
+        # Not `sum`, whose last digit depends on the order, which is another in each process.
+        sums = [math.fsum(column) for column in zip(*rows, strict=True)]
         highest = max(sums)
         grown = [math.exp(each - highest) for each in sums]
-        return {name: each / sum(grown) for name, each in zip(OUTCOMES, grown, strict=True)}
+        total = math.fsum(grown)
+        return {name: each / total for name, each in zip(OUTCOMES, grown, strict=True)}
 
     def read(self, found: Found) -> Reading:
         """The finding's role and calibrated probability.

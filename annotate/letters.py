@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class Alphabet:
 
     def spelled(self, word: str) -> bytes:
         """The bytes of a word's folded letters."""
-        return bytes(self._bytes.get(letter, _OTHER) for letter in word)
+        return bytes(map(self._bytes.get, word, repeat(_OTHER)))
 
     def is_exact(self, word: str) -> bool:
         """Whether no other letters have the same bytes."""

@@ -60,7 +60,8 @@ class _Alias:
     kind: NameKind
     id: str
     name: str
-    length: int  # in letters, folded
+    key: str
+    length: int  # of the key
     is_exact: bool  # the scan tells its letters from all others
     letters: str  # as they stand, for comparing case
     breaks: frozenset[int]  # where, in letters from its start, the name has a separator itself
@@ -68,7 +69,8 @@ class _Alias:
     is_ambiguous: bool
 
 
-def _alias(kind: NameKind, entry: Dataset | Model, name: str, *, is_exact: bool) -> _Alias:
+def _alias(kind: NameKind, entry: Dataset | Model, name: str, alphabet: Alphabet) -> _Alias:
+    spelled = key(name)
     breaks, letters, gap = set(), 0, False
     for char in name:
         kept = len(folded(char))
@@ -79,8 +81,9 @@ def _alias(kind: NameKind, entry: Dataset | Model, name: str, *, is_exact: bool)
         kind,
         entry.id,
         name,
-        len(key(name)),
-        is_exact,
+        spelled,
+        len(spelled),
+        alphabet.is_exact(spelled),
         _letters(name),
         frozenset(breaks),
         frozenset(entry.context),
@@ -124,10 +127,9 @@ class Matcher:
         aliases: dict[bytes, list[_Alias]] = {}
         for kind, entry in entries:
             for name in entry.names:
-                is_exact = self._alphabet.is_exact(key(name))
-                alias = _alias(kind, entry, name, is_exact=is_exact)
+                alias = _alias(kind, entry, name, self._alphabet)
                 if alias.length > 1:
-                    aliases.setdefault(self._alphabet.spelled(key(name)), []).append(alias)
+                    aliases.setdefault(self._alphabet.spelled(alias.key), []).append(alias)
         self._aliases = list(aliases.values())
         self._scan = BytesAhoCorasick(
             [*aliases, *map(self._alphabet.spelled, self._cues)], implementation=Implementation.DFA
@@ -235,7 +237,7 @@ def _fitted(text: str, places: list[int], alias: _Alias) -> Name | None:
     surface = text[first:last]
     if not _case_fits(surface, alias) or not (surface.isalnum() or _gaps_fit(text, places, alias)):
         return None
-    if not alias.is_exact and "".join(map(folded, surface)) != key(alias.name):
+    if not alias.is_exact and "".join(map(folded, surface)) != alias.key:
         return None
     tail = _tail(text, last, alias)
     if tail is None or _is_part_of_another(text, first, last + tail, alias):
@@ -315,6 +317,8 @@ def _case_fits(surface: str, alias: _Alias) -> bool:
 
 def _longest(found: Mapping[Name, _Alias]) -> dict[Name, _Alias]:
     """The names that no longer one overlaps; a dataset and a model may share a place."""
+    if len(found) == 1:
+        return dict(found)
     kept: dict[Name, _Alias] = {}
     taken: dict[int, list[Name]] = {}  # the names kept, at each character of theirs
     # At one place the longer alias first: "ImageNet-21k" is itself, no subset of ImageNet.

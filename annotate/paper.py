@@ -74,6 +74,8 @@ def answer(
             foundation models, and its title.
         classifier: gives probabilities, and roles where rules are unsure; None leaves the rules'.
     """
+    if not (findings or sentences):
+        return []
     in_review = any(
         sentence.passage.section == "title" and is_review(sentence.text) for sentence in sentences
     )
@@ -176,11 +178,11 @@ def _with_evidence(group: Sequence[Finding]) -> Finding:
     ordered = sorted(group, key=lambda finding: -finding.reading.score)
     first = ordered[0]
     others = dict.fromkeys(each.evidence for each in ordered if each.evidence != first.evidence)
-    spoken = [first.evidence, *others]
-    tuning = next((found for each in spoken if (found := read_tuning(each))), None)
-    return replace(
-        first, also=tuple(others), tuning=tuning if first.reading.role == "source" else None
-    )
+    tuning = None
+    if first.reading.role == "source":
+        spoken = [first.evidence, *others]
+        tuning = next((found for each in spoken if (found := read_tuning(each))), None)
+    return replace(first, also=tuple(others), tuning=tuning) if others or tuning else first
 
 
 def _as_mention(finding: Finding) -> Finding:
@@ -213,9 +215,10 @@ def _unnamed(sentences: Sequence[Sentence]) -> list[Finding]:
     found: dict[str, Finding] = {}
     reading = Reading("source", "I3: ready-made weights", 0.5)
     for sentence in sentences:
-        if speaks_of_others(sentence.text, sentence.text.lower()):
+        made = ready_made(sentence.text)
+        if not made or speaks_of_others(sentence.text, sentence.text.lower()):
             continue
-        for start, end, dataset in ready_made(sentence.text):
+        for start, end, dataset in made:
             found.setdefault(
                 dataset,
                 Finding(

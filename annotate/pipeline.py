@@ -1,4 +1,4 @@
-"""Papers to uses: one scan of many texts, then spaCy's pipeline for the sentences that it picks.
+"""Papers to uses: one scan of many texts, then a pipeline for the sentences that it picks.
 
 Most sentences name nothing and hold no cue, and the scan is all that they cost. The others go
 names -> roles -> implied sources, and a paper gets one answer. `Annotator.annotate` is the one
@@ -8,7 +8,6 @@ entry: passages of papers in, uses out.
 from __future__ import annotations
 
 import re
-from bisect import bisect
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +16,6 @@ from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
-
-import spacy
-from spacy.language import Language
-from spacy.tokens import Doc
 
 from annotate.candidates import candidates_of
 from annotate.implied import implication, says_transfer
@@ -36,7 +31,7 @@ from annotate.roles import (
     speaks_of_others,
     template,
 )
-from annotate.sentences import sentence_starts
+from annotate.sentences import Sentences
 from data.catalogue import Catalogue, digest, load
 from data.errors import InputError
 from data.records import Candidate, Passage, Use
@@ -59,10 +54,14 @@ SCRATCH_CUES = frozenset(  # `says_from_scratch` could agree to
     }
 )
 
-# The one custom attribute of a document, which is a sentence that names something: its _Named,
-# whose findings cats_roles and cats_implied add to.
-Doc.set_extension("named", default=None)
-
+# What the annotator finds hangs on these; its version tells when one of them changed.
+_RULES = [
+    Path(__file__).with_name(f"{module}.py")
+    for module in (
+        *("candidates", "chunks", "implied", "introduced", "learned", "letters", "matcher"),
+        *("paper", "patterns", "pipeline", "roles", "sentences"),
+    )
+]
 _BATCH = 100_000  # characters that are scanned in one go: they fit a processor's cache
 _BATCH_PAPERS = 1000
 _READINGS = 8  # of one name in one sentence
@@ -140,33 +139,29 @@ class _Cut:
 
     def __init__(self, passage: Passage) -> None:
         self.passage = passage
-        self._starts = sentence_starts(passage.text)
+        self._sentences = Sentences(passage.text)
 
     def all(self) -> list[Sentence]:
-        numbers = range(len(self._starts))
-        return [Sentence(self.passage, *self._span(number)) for number in numbers]
+        return [self._sentence(number) for number in range(len(self._sentences.starts))]
 
     def at(self, places: Iterable[int]) -> list[Sentence]:
         """Those with one of these places."""
-        numbers = sorted({self._number(place) for place in places})
-        return [Sentence(self.passage, *self._span(number)) for number in numbers]
+        return [self._sentence(number) for number in sorted(self._sentences.numbers(places))]
 
     def named(self, names: Sequence[Name], paper: _Text) -> Iterator[_Named]:
         """Those with one of these names; a name that runs across their end is theirs."""
-        for number, group in groupby(names, lambda name: self._number(name.start)):
+        for number, group in groupby(names, lambda name: self._sentences.number(name.start)):
             start, end = self._span(number)
             inside = list(group)
             sentence = Sentence(self.passage, start, max(end, inside[-1].end))
             yield _Named(sentence, inside, paper)
 
-    def _number(self, place: int) -> int:
-        return bisect(self._starts, place) - 1
+    def _sentence(self, number: int) -> Sentence:
+        return Sentence(self.passage, *self._span(number))
 
     def _span(self, number: int) -> tuple[int, int]:
-        text = self.passage.text
-        start, *following = self._starts[number : number + 2]
-        end = following[0] if following else len(text)
-        return start, start + len(text[start:end].rstrip())
+        start, end = self._sentences.span(number)
+        return start, start + len(self.passage.text[start:end].rstrip())
 
 
 @dataclass(slots=True)
@@ -197,18 +192,16 @@ class _Picked:
 
 
 class _Roles:
-    """Pipeline component `cats_roles`: the role of every dataset that a sentence names."""
+    """Step of the pipeline: the role of every dataset that a sentence names."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._datasets = catalogue.datasets
         self._models = catalogue.models
 
-    def __call__(self, doc: Doc) -> Doc:
-        named: _Named = doc._.named
+    def __call__(self, named: _Named) -> None:
         groups = grouped(named.names, named.sentence.passage.text)
         for group in _few(groups, lambda group: tuple(name.id for name in group)):
             named.findings.extend(self._read(named, group))
-        return doc
 
     def _read(self, named: _Named, group: Sequence[Name]) -> Iterator[Finding]:
         rewritten = named.template(_marks(named.names, group, "DD"))
@@ -237,17 +230,15 @@ class _Roles:
 
 
 class _Implied:
-    """Pipeline component `cats_implied`: sources that pretrained models imply (I1, I2)."""
+    """Step of the pipeline: sources that pretrained models imply (I1, I2)."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self._models = catalogue.models
 
-    def __call__(self, doc: Doc) -> Doc:
-        named: _Named = doc._.named
+    def __call__(self, named: _Named) -> None:
         models = [name for name in named.names if name.kind == "model"]
         for name in _few(models, lambda name: name.id):
             named.findings.extend(self._read(named, name))
-        return doc
 
     def _read(self, named: _Named, name: Name) -> Iterator[Finding]:
         model = self._models[name.id]
@@ -304,32 +295,6 @@ def _marks(
 _PLACEHOLDERS = {"dataset": "XX", "model": "MM"}
 
 
-_TABLES: dict[str, Any] = {"datasets": None, "models": None, "extra": []}
-
-
-@Language.factory("cats_roles", default_config=_TABLES)
-def _make_roles(
-    nlp: Language, name: str, datasets: str | None, models: str | None, extra: list[str]
-) -> _Roles:
-    return _Roles(_catalogue(datasets, models, tuple(extra)))
-
-
-@Language.factory("cats_implied", default_config=_TABLES)
-def _make_implied(
-    nlp: Language, name: str, datasets: str | None, models: str | None, extra: list[str]
-) -> _Implied:
-    return _Implied(_catalogue(datasets, models, tuple(extra)))
-
-
-@cache
-def _catalogue(datasets: str | None, models: str | None, extra: tuple[str, ...]) -> Catalogue:
-    return load(
-        Path(datasets) if datasets else None,
-        Path(models) if models else None,
-        extra=[Path(path) for path in extra],
-    )
-
-
 @cache
 def _same_annotator(
     datasets: Path | None,
@@ -365,18 +330,12 @@ class Annotator:
         extra: Sequence[Path] = (),
         weights: Path | None = WEIGHTS,
     ) -> None:
-        tables: dict[str, Any] = {
-            "datasets": str(datasets) if datasets else None,
-            "models": str(models) if models else None,
-            "extra": [str(path) for path in extra],
-        }
-        known = _catalogue(tables["datasets"], tables["models"], tuple(tables["extra"]))
+        known = load(datasets, models, extra=extra)
         self._matcher = Matcher(known, cues=READY_CUES | STUDY_CUES | SCRATCH_CUES)
         self._classifier = None if weights is None else classifier(weights)
-        self._nlp = spacy.blank("en")
-        self._nlp.add_pipe("cats_roles", config=tables)
-        self._nlp.add_pipe("cats_implied", config=tables)
-        facts = digest(datasets, models, extra=[*extra, *([] if weights is None else [weights])])
+        self._steps = _Roles(known), _Implied(known)
+        learned = [] if weights is None else [weights]
+        facts = digest(datasets, models, extra=[*extra, *learned, *_RULES])
         self.version = f"cats@{version('cats-toolkit')}+{facts}"
         self._tables = datasets, models, tuple(extra), weights
 
@@ -417,8 +376,10 @@ class Annotator:
         texts = [passage.text for _, passages in batch for passage in passages]
         scans = iter(self._matcher.scan(texts))
         read = [self._picked(passages, [next(scans) for _ in passages]) for _, passages in batch]
-        for _ in self._nlp.pipe(self._docs(named for picked in read for named in picked.named)):
-            pass
+        for picked in read:
+            for named in picked.named:
+                for step in self._steps:
+                    step(named)
         return read
 
     def _picked(self, passages: Sequence[Passage], scans: Sequence[Scan]) -> _Picked:
@@ -446,12 +407,6 @@ class Annotator:
                 cut.all() if in_title else cut.at(p for p, cue in scan.cues if cue in heeded)
             )
         return picked
-
-    def _docs(self, sentences: Iterable[_Named]) -> Iterator[Doc]:
-        for named in sentences:
-            doc = self._nlp.make_doc(named.sentence.text)
-            doc._.named = named
-            yield doc
 
     def _use(self, work_id: str, run: str, finding: Finding) -> Use:
         return Use(

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from annotate.matcher import Name
+from annotate.patterns import Pattern, pattern
 from data.records import Role, Strategy, Tuning
 
 Cue = Literal["source", "target"]
@@ -69,24 +70,27 @@ def template(text: str, start: int, end: int, marks: Iterable[tuple[int, int, st
             pieces += [_plain(text[place:first]), f" {placeholder} "]
             place = last
     pieces.append(_plain(text[place:end]))
-    return re.sub(r"\s+", " ", "".join(pieces)).strip()
+    return " ".join("".join(pieces).split())
 
 
+# Each with a word that it cannot do without, which is cheaper to look for.
 _SPELLINGS = [
-    (re.compile(r"\bpre[\s\-\u2010-\u2015]*(?:tr?ain)"), "pretrain"),
-    (re.compile(r"\bfine[\s\-\u2010-\u2015]*tun"), "finetun"),
-    (re.compile(r"\binitialis"), "initializ"),
-    (re.compile(r"self[\s\-\u2010-\u2015]+supervis"), "selfsupervis"),
-    (re.compile(r"[\u2010-\u2015\-_]+"), " "),
-    (re.compile(r"[()]"), " "),
+    ("pre", re.compile(r"\bpre[\s\-\u2010-\u2015]*(?:tr?ain)"), "pretrain"),
+    ("fine", re.compile(r"\bfine[\s\-\u2010-\u2015]*tun"), "finetun"),
+    ("initialis", re.compile(r"\binitialis"), "initializ"),
+    ("supervis", re.compile(r"self[\s\-\u2010-\u2015]+supervis"), "selfsupervis"),
 ]
+_DASHES = str.maketrans(dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015", " "))
 
 
 def _plain(piece: str) -> str:
-    plain = _CITATION.sub(" ", piece).lower()
-    for pattern, replacement in _SPELLINGS:
-        plain = pattern.sub(replacement, plain)
-    return plain
+    plain = _CITATION.sub(" ", piece) if "[" in piece or "(" in piece else piece
+    plain = plain.lower()
+    for word, spelled, replacement in _SPELLINGS:
+        if word in plain:
+            plain = spelled.sub(replacement, plain)
+    plain = plain.replace("-", " ").replace("_", " ").replace("(", " ").replace(")", " ")
+    return plain if plain.isascii() else plain.translate(_DASHES)
 
 
 # --- the rules --------------------------------------------------------------------------------
@@ -123,13 +127,13 @@ _ADJECTIVE = (
 @dataclass(frozen=True, slots=True)
 class _Rule:
     name: str
-    pattern: re.Pattern[str]
+    pattern: Pattern
     role: Role
     score: float
 
 
 def _rules(role: Role, *rows: tuple[str, float, str]) -> list[_Rule]:
-    return [_Rule(name, re.compile(pattern), role, score) for name, score, pattern in rows]
+    return [_Rule(name, pattern(regex), role, score) for name, score, regex in rows]
 
 
 _DOMAIN_TARGET_RULES = _rules(
@@ -216,7 +220,7 @@ _SOURCE_RULES = _rules(
     (
         "source domain D",
         0.9,
-        r"source (?:domain|dataset|data|task|set)s?[^.;:]{0,30}DD"
+        r"(?<!open )source (?:domain|dataset|data|task|set)s?[^.;:]{0,30}DD"
         r"|DD (?:\w+ ){0,3}as (?:the |a |our )?(?:\w+ )?source"
         r"|DD (?:as|is|are|was|were|serves? as|used as) (?:the |a |our )?source",
     ),
@@ -327,12 +331,12 @@ _TARGET_RULES = _rules(
 _RULES = [*_DOMAIN_TARGET_RULES, *_SOURCE_RULES, *_TARGET_RULES]
 
 # "We fine-tune a pretrained ResNet on D": on D goes with fine-tune, not with pretrained.
-_PRETRAINED_THEN_TUNED_ON = re.compile(
+_PRETRAINED_THEN_TUNED_ON = pattern(
     r"(?:finetun|evaluat|test|adapt|appl|train|assess|validat)\w* (?:\w+ ){0,4}?pretrained "
     rf"(?:\w+ ){{0,4}}?(?:MM|{_NETWORK})(?: (?:and|or) (?:MM|{_NETWORK}))* (?:on|to|for|using) "
     rf"{_WORDS}DD"
 )
-_NEGATED = re.compile(
+_NEGATED = pattern(
     r"(?:\b(?:without|no|not|instead of|rather than|unlike|avoid\w*|replac\w+|than|beyond"
     r"|independent of|free of|need for|requir\w+|rely(?:ing)? on|dependence on|in contrast to"
     r"|as opposed to)\b)"
@@ -340,25 +344,25 @@ _NEGATED = re.compile(
     r"|external|supervised|large scale|to|be|being|been|relying|expensive|conventional|typical"
     r"|its|their|pretrain\w*|weights|from|with|MM|models?|networks?)){0,6} DD"
 )
-_COMPARED = re.compile(
+_COMPARED = pattern(
     r"with and without|with or without|both with|compar|versus|\bvs\b|outperform|surpass"
     r"|better than"
 )
-_STATISTICS = re.compile(
+_STATISTICS = pattern(
     r"DD (?:\w+ )?(?:mean|means|statistics|pixel|normali[sz]ation|std|standard deviation)"
     r"|(?:statistics|mean(?! (?:auc|auroc|dice|iou|accuracy|average|f1))|normali[sz]ed) "
     r"(?:\w+ ){0,3}(?:of|from|by) (?:the )?DD"
     r"|canonical DD|inception score|\bfid\b"
 )
-_SUCH_AS = re.compile(
+_SUCH_AS = pattern(
     r"\b(?:such as|like|e\.g\.,?|for example,?|similar to)"
     r"(?: (?:the|those|in|of|on|from)){0,2} DD"
 )
-_OUT_OF_SCOPE = re.compile(
+_OUT_OF_SCOPE = pattern(
     r"DD[^.;]*\b(?:out of (?:the )?scope|beyond (?:the )?scope|future work|left (?:for|to) future)"
     r"|(?:future work|in future|in the future)[^.;]*DD"
 )
-_BOTH = re.compile(
+_BOTH = pattern(
     r"pretrain\w* and (?:\w+ )?(?:evaluat|finetun|test|validat)\w*(?: \w+){0,4} "
     r"(?:on|with|using) (?:\w+ ){0,3}DD"
     r"|between (?:the )?DD"
@@ -367,17 +371,15 @@ _BOTH = re.compile(
     r"|DD[^.]{0,40}(?:adapting|transfer\w*) from [\w ]{0,40}(?:in the )?source[\w ]{0,20} "
     r"to [\w ]{0,40}target"
 )
-_FINETUNED_ON = re.compile(
+_FINETUNED_ON = pattern(
     r"(?:finetun|evaluat|test|validat|transferr?|adapt)\w*"
     r"(?:(?!pretrain|initializ|weights|from)[^.;:]){0,40}? (?:on|to|onto|for|using|in) "
     r"(?:(?!XX)\w+ ){0,3}DD(?! pretrain| \w+ pretrain| weights| checkpoint| initializ)"
 )
 
-_CUES: dict[Cue, re.Pattern[str]] = {
-    "source": re.compile(
-        r"pretrain\w*|initializ\w*|warm start\w*|transferr?\w* from|knowledge from"
-    ),
-    "target": re.compile(
+_CUES: dict[Cue, Pattern] = {
+    "source": pattern(r"pretrain\w*|initializ\w*|warm start\w*|transferr?\w* from|knowledge from"),
+    "target": pattern(
         r"finetun\w*|evaluat\w*|test(?:ed|ing|s)?\b|validat\w*|experiment\w*|benchmark\w*"
         r"|assess\w*|demonstrat\w*|appl(?:y|ied|ying)\b|conduct\w*|perform\w*"
         r"|train(?:ed|ing|s)?\b|report\w*|result\w*|achiev\w*|outperform\w*|show\w*|improv\w*"
@@ -386,12 +388,12 @@ _CUES: dict[Cue, re.Pattern[str]] = {
         r"|augment\w*|consist\w*|contain\w*|accuracy|stud(?:y|ies)\b|tackle|address"
     ),
 }
-_OWN = re.compile(
+_OWN = pattern(
     r"\b(?:we|our|ours|us|this (?:paper|work|study|article)|the proposed|proposed|herein|here"
     r"|(?:is|are|was|were) (?:\w+ )?(?:evaluated|validated|tested) on)\b"
     r"|^(?:\w+ )?(?:experiment\w*|results|evaluated on|tested on|validated on)\b"
 )
-_BACKGROUND = re.compile(
+_BACKGROUND = pattern(
     # "outperforms existing methods" tells of the paper's own result
     r"(?<!outperforms )(?<!outperform )(?<!outperforming )(?<!surpasses )(?<!surpassing )"
     r"(?<!over )(?<!than )(?<!to )(?<!with )"
@@ -407,7 +409,7 @@ _BACKGROUND = re.compile(
     r"|(?:earliest|first|new|then) (?:published )?(?:state of the art|results) (?:for|on|in)"
     r"|state of the art (?:methods|models) have)\b"
 )
-_OTHERS = re.compile(
+_OTHERS = pattern(
     r"^\s*(?:\[[^\]]{0,40}\]|[A-Z][\w\-]+ et al)"
     r"|\bet al\b[^.]{0,60}(?:propos|use|show|present|introduc|train|report)"
 )
@@ -438,9 +440,9 @@ def read_role(
     for rule in _RULES:
         if rule.role == "source" and is_finetuned_to:
             continue  # a target cue stands between the source cue and the dataset
-        if rule.pattern.search(rewritten) and is_background:
-            return [Reading("mention", f"{BACKGROUND}{rule.role}", 0.65)]
         if rule.pattern.search(rewritten):
+            if is_background:
+                return [Reading("mention", f"{BACKGROUND}{rule.role}", 0.65)]
             return [Reading(rule.role, rule.name, rule.score)]
     return [_by_nearest_cue(rewritten, is_own=is_own, is_background=is_background)]
 
@@ -482,25 +484,25 @@ def _by_nearest_cue(rewritten: str, *, is_own: bool, is_background: bool) -> Rea
     place = rewritten.index("DD")
     left = re.split(r"[;:]", rewritten[:place][-_LEFT_REACH:])[-1]
     last = {
-        cue: max((match.start() for match in pattern.finditer(left)), default=-1)
-        for cue, pattern in _CUES.items()
+        cue: max((match.start() for match in cues.finditer(left)), default=-1)
+        for cue, cues in _CUES.items()
     }
     if last["target"] >= 0 and last["target"] >= last["source"]:
         return Reading("target", "cue before", 0.78 if is_own else 0.66)
     if last["source"] >= 0:
         return Reading("source", "cue before", 0.6)
-    if any(pattern.search(rewritten[place:]) for pattern in _CUES.values()):
+    if any(cues.search(rewritten[place:]) for cues in _CUES.values()):
         return Reading("target", "cue after", 0.62)
     return Reading("target", "no cue", 0.5)
 
 
-_REVIEW = re.compile(
+_REVIEW = pattern(
     r"\b(?:(?:systematic|scoping|literature|comprehensive|narrative|critical|brief|short|recent"
     r"|umbrella) (?:\w+ )?review|(?:a|mini)[\s\-]review|review of|: review|survey (?:of|on)"
     r"|a survey|overview of|an overview|meta[\s\-]analysis|bibliometric)\b",
     re.IGNORECASE,
 )
-_MEASURED = re.compile(r"benchmark|experiment|empirical|evaluation", re.IGNORECASE)
+_MEASURED = pattern(r"benchmark|experiment|empirical|evaluation", re.IGNORECASE)
 
 
 def is_review(title: str) -> bool:
@@ -510,22 +512,22 @@ def is_review(title: str) -> bool:
 
 # --- beside the role --------------------------------------------------------------------------
 
-_STRATEGIES: list[tuple[Strategy, re.Pattern[str]]] = [
+_STRATEGIES: list[tuple[Strategy, Pattern]] = [
     (
         "domain adaptation",
-        re.compile(r"domain adapt|domain shift|unsupervised adapt|source domain"),
+        pattern(r"domain adapt|domain shift|unsupervised adapt|source domain"),
     ),
     (
         "vision-language",
-        re.compile(r"vision language|image text|visual language|\bvlms?\b|image report"),
+        pattern(r"vision language|image text|visual language|\bvlms?\b|image report"),
     ),
     (
         "self-supervised",
-        re.compile(r"selfsupervis|contrastive|masked|\bssl\b|unsupervised pretrain"),
+        pattern(r"selfsupervis|contrastive|masked|\bssl\b|unsupervised pretrain"),
     ),
-    ("distillation", re.compile(r"distill|teacher")),
-    ("multi-task", re.compile(r"multi task|jointly")),
-    ("supervised", re.compile(r"(?<!un)(?<!self)(?<!semi)supervised|classification task")),
+    ("distillation", pattern(r"distill|teacher")),
+    ("multi-task", pattern(r"multi task|jointly")),
+    ("supervised", pattern(r"(?<!un)(?<!self)(?<!semi)supervised|classification task")),
 ]
 
 
@@ -534,13 +536,13 @@ def read_strategy(rewritten: str) -> Strategy | None:
     return next((name for name, cue in _STRATEGIES if cue.search(rewritten)), None)
 
 
-_FROZEN = re.compile(
+_FROZEN = pattern(
     r"\bfrozen\b|\bfreez\w*|linear[\s\-]prob\w*|linear evaluation|zero[\s\-]shot|training[\s\-]free"
     r"|features? extract\w*|extract\w* (?:\w+ ){0,3}features|off[\s\-]the[\s\-]shelf"
     r"|without (?:any )?(?:fine[\s\-]*tun|re-?train|further training)",
     re.IGNORECASE,
 )
-_FINE_TUNED = re.compile(
+_FINE_TUNED = pattern(
     r"fine[\s\-]*tun|\blora\b|low[\s\-]rank adapt|adapter|re-?train"
     r"|end[\s\-]to[\s\-]end|warm[\s\-]start"
     r"|initiali[sz]|\badapt(?:s|ed|ing|ation)?\b|prompt[\s\-]tun",
@@ -561,7 +563,7 @@ def read_tuning(sentence: str) -> Tuning | None:
     return "frozen" if is_frozen else "fine-tuned"
 
 
-_SCRATCH = re.compile(
+_SCRATCH = pattern(
     r"(?:train|learn)\w*[^.;]{0,60} from scratch|from scratch training|scratch[\s\-]trained"
     r"|(?:compar|versus|\bvs\b|outperform|and|\()[^.;]{0,40}from scratch"
     r"|random(?:ly)?[\s\-]initiali[sz]\w*[^.;]{0,40}(?:weights|network|model|cnn|backbone|encoder)"
@@ -569,7 +571,7 @@ _SCRATCH = re.compile(
     r"|train(?:ed|ing)? (?:[\w\-]+ ){0,4}without (?:any )?pre-?train",
     re.IGNORECASE,
 )
-_NOT_SCRATCH = re.compile(
+_NOT_SCRATCH = pattern(
     r"(?:instead of|rather than|avoid\w*|without|not|need (?:to|for)|expensive to|costly to"
     r"|difficult to|hard to|impossible to|infeasible to)(?: \w+){0,3} (?:train\w*|from scratch)"
     r"|\b(?:training|learning|train|learn)\b[^.;]{0,40} from scratch "

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from bisect import bisect
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property, lru_cache
 from itertools import pairwise
 
 _END = re.compile(
@@ -20,7 +22,35 @@ _ABBREVIATED = 6  # letters of the longest of these
 _LONGEST = 2000
 
 
-def sentence_starts(text: str) -> list[int]:
+class Sentences:
+    """The sentences of a text, by number; it is cut when one is first asked for."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def starts(self) -> Sequence[int]:
+        """Where each begins; see `sentence_starts`."""
+        return sentence_starts(self._text)
+
+    def number(self, place: int) -> int:
+        """The number of the sentence that has this place."""
+        return bisect(self.starts, place) - 1
+
+    def numbers(self, places: Iterable[int]) -> set[int]:
+        """The numbers of the sentences that have one of these places."""
+        return {bisect(self.starts, place) - 1 for place in places}
+
+    def span(self, number: int) -> tuple[int, int]:
+        """(start, end) of a sentence, with the space behind it."""
+        starts = self.starts
+        end = starts[number + 1] if number + 1 < len(starts) else len(self._text)
+        return starts[number], end
+
+
+# Uses and candidates are looked for one after the other in a batch of texts.
+@lru_cache(maxsize=1024)
+def sentence_starts(text: str) -> Sequence[int]:
     """Where each sentence of `text` begins, the first at 0; none has over 2,000 characters."""
     starts = [0]
     for end in _END.finditer(text):

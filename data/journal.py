@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,7 +98,9 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        # Streamlit runs each script pass on another thread; SQLite itself serialises the calls.
+        # Streamlit runs each script pass on another thread, and many threads mine. SQLite itself
+        # serialises the calls; transactions are serialised here.
+        self._lock = threading.RLock()
         self._db = sqlite3.connect(
             path, timeout=_BUSY_MS / 1000, isolation_level=None, check_same_thread=False
         )
@@ -180,14 +183,15 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing for what is written inside."""
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
+        """All or nothing for what is written inside; one thread after the other."""
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
 
     def start_run(self, run: str, kind: str, *, settings: Mapping[str, Any], now: datetime) -> None:
         """Note that a run begins; the settings are stored without any key."""

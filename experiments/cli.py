@@ -1,4 +1,4 @@
-"""`cats experiments run | report`."""
+"""`cats experiments run | report`; those that choose a source are in `choose_cli`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from data.cli import HERE, AsCsv, AsJson, CorpusDir, print_json, print_table, say
 from data.errors import InputError
+from experiments import choose_cli
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 app = typer.Typer()
 experiments = typer.Typer(help="Measure what sources are worth on a target.", no_args_is_help=True)
 app.add_typer(experiments, name="experiments")
+experiments.add_typer(choose_cli.commands)
+app.add_typer(choose_cli.app)
 
 
 @experiments.command()

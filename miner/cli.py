@@ -777,11 +777,17 @@ def replay(
     """Serve a works file as OpenAlex on this machine, until interrupted; prints its address."""
     import threading
 
+    import msgspec
+
     from data.sample import WORKS
     from miner.files import read_records
-    from miner.replay import serve
+    from miner.replay import StoredWork, serve
 
-    records = [record for _, record in read_records(works or WORKS) if isinstance(record, dict)]
+    records = [
+        StoredWork(msgspec.json.encode(record))
+        for _, record in read_records(works or WORKS)
+        if isinstance(record, dict)
+    ]
     with serve(records, port=port, faults=fault or []) as (url, _):
         print(url, flush=True)  # noqa: T201
         say(f"serving {len(records)} works; set CATS_OPENALEX_URL={url}; Ctrl-C stops")

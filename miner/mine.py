@@ -1,4 +1,8 @@
-"""Mine a survey from OpenAlex, page by page, slices side by side. Resumable anywhere."""
+"""Mine a survey from OpenAlex, slices side by side, some pages a part. Resumable anywhere.
+
+Threads of this process ask for pages and keep them as they come; other processes make parts of
+what is kept; then this process notes it in the journal.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +14,23 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from data.corpus import Corpus, new_run
-from data.errors import StoppedError
+from data.errors import CatsError, StoppedError
 from data.journal import Checkpoint, Journal
 from data.protocol import Protocol
 from data.readers import cores, reading_pool
 from miner.openalex import PER_PAGE, Query, queries, topics_only
-from miner.pages import CursorError, Pages
-from miner.parts import Mined, Part, Taken, done
+from miner.pages import CursorError, Page, Pages
+from miner.parts import Mined, Part, Screened, done
+from miner.raw import RawPages
 from miner.slices import Slice, slice_size, slices
 
 WORKERS = 8
 _FIRST = "*"  # the cursor of a first page
 _PAGE = "page="  # before a number that stands for a cursor, where cursors need a key
 _MANY_SLICES = 24  # of 500 works at least
+# Pages a part. A file costs the time of 100 works to write, and as much again to open later; with
+# ten pages that is a tenth.
+_PAGES = 10
 Progress = Callable[[int, int | None], None]  # works so far, works expected
 
 
@@ -68,7 +76,8 @@ def mine(
             journal.start_run(run, "mine", settings=settings, now=clock())
         if not journal.checkpoints(run):
             journal.plan(first_checkpoints(protocol, pages, run, workers), now=clock())
-        miner = Miner(corpus, protocol, pages, clock, progress, journal.checkpoints(run))
+        planned = journal.checkpoints(run)
+        miner = Miner(corpus, protocol, pages, journal, clock, progress, planned)
         miner.fetch(workers, readers)
         journal.end_run(run, now=clock())
         expected = sum(at.expected or 0 for at in journal.checkpoints(run))
@@ -136,6 +145,7 @@ class Miner:
     corpus: Corpus
     protocol: Protocol
     pages: Pages
+    journal: Journal
     clock: Callable[[], datetime]
     progress: Progress
     planned: Sequence[Checkpoint]
@@ -168,58 +178,89 @@ class Miner:
         """Fetch one slice to its end; a second time if works were missing at the first."""
         dates = Slice.parse(at.slice)
         query = self._queries[at.query].during(dates.first, dates.last)
-        with self.corpus.journal() as journal:
-            at = self._to_end(number, at, query, journal)
-            if at.cursor is None and at.works < (at.expected or 0):
-                at = replace(at, cursor=_FIRST, pages=0, works=0)
-                self._to_end(number, at, query, journal)
+        at = self._to_end(number, at, query)
+        if at.cursor is None and at.works < (at.expected or 0):
+            at = replace(at, cursor=_FIRST, pages=0, works=0)
+            self.journal.plan([at], now=self.clock())
+            for raw in (self.corpus.path / "raw").glob(f"{_name(at.run, number)}-*"):
+                raw.unlink()  # or it would be taken for a page that a kill left
+            self._to_end(number, at, query)
 
-    def _to_end(self, number: int, at: Checkpoint, query: Query, journal: Journal) -> Checkpoint:
+    def _to_end(self, number: int, at: Checkpoint, query: Query) -> Checkpoint:
         while at.cursor is not None and not self.stop.is_set():
-            part = self.part(number, at)
+            at = self._next_part(number, at, query)
+        return at
+
+    def _next_part(self, number: int, began: Checkpoint, query: Query) -> Checkpoint:
+        """The checkpoint after one more part: of some pages, or of those before a fault."""
+        part, at, fault = self.part(number, began), began, None
+        try:
+            for at in self._pages(began, query, part.raw):
+                self.note(number, at)
+        except CatsError as e:
+            self.stop.set()
+            fault = e
+        if at is not began:
+            part.raw.sync()
+            mined, screened = self._read(part)
+            done(self.journal, at, screened, self.clock())
+            self.count(mined)
+        if fault is not None:
+            raise fault
+        return at
+
+    def _pages(self, at: Checkpoint, query: Query, raw: RawPages) -> Iterator[Checkpoint]:
+        """The checkpoint after each page, those first that an earlier run kept."""
+        last = at.pages + _PAGES
+        for page in raw.kept():
+            at = _moved(at, page)
+            yield at
+        while at.cursor is not None and at.pages < last and not self.stop.is_set():
             try:
-                taken = self.pages.get("/works", page_params(query, at.cursor), self._reader(part))
+                page = self.pages.get("/works", page_params(query, at.cursor), raw.add)
             except CursorError:
                 # A damaged cursor is answered alike, and no server refuses the first one of a key.
                 if at.cursor != _FIRST:
                     raise
                 at = replace(at, cursor=f"{_PAGE}1")
                 continue
-            at = _moved(at, taken)
-            done(journal, at, taken.screened, self.clock())
-            self.note(number, at, taken.mined)
-        return at
+            at = _moved(at, page)
+            yield at
 
     def part(self, number: int, at: Checkpoint) -> Part:
-        """The part that the next page of a slice becomes."""
-        name = f"{at.run}-{number:04d}-{at.pages:06d}"
+        """The part that the next pages of a slice become."""
+        name = f"{_name(at.run, number)}-{at.pages:06d}"
         return Part(self.corpus, self.protocol, name, self.clock())
 
-    def _reader(self, part: Part) -> Callable[[bytes], Taken]:
+    def _read(self, part: Part) -> tuple[Mined, list[Screened]]:
         """`Part.take`, in another process if there is a pool of them."""
-        pool = self._readers
-        if pool is None:
-            return part.take
+        if self._readers is None:
+            return part.take()
+        try:
+            return self._readers.submit(part.take).result()
+        except BrokenProcessPool as e:
+            raise StoppedError(
+                "another process of this run was ended from outside (too little memory?); "
+                "the same command continues"
+            ) from e
 
-        def read(body: bytes) -> Taken:
-            try:
-                return pool.submit(part.take, body).result()
-            except BrokenProcessPool as e:
-                raise StoppedError(
-                    "another process of this run was ended from outside (too little memory?); "
-                    "the same command continues"
-                ) from e
-
-        return read
-
-    def note(self, number: int, at: Checkpoint, mined: Mined) -> None:
-        """Count a page that is safe, and tell."""
+    def note(self, number: int, at: Checkpoint) -> None:
+        """Tell that a page has come."""
         with self._lock:
-            self.total += mined
             self._at[number] = at
             known = [each.expected for each in self._at.values() if each.expected is not None]
             expected = sum(known) if len(known) == len(self._at) else None
             self.progress(sum(each.works for each in self._at.values()), expected)
+
+    def count(self, mined: Mined) -> None:
+        """Count a part that is safe."""
+        with self._lock:
+            self.total += mined
+
+
+def _name(run: str, number: int) -> str:
+    """How the names of a slice's parts begin."""
+    return f"{run}-{number:04d}"
 
 
 def page_params(query: Query, cursor: str) -> dict[str, str]:
@@ -228,13 +269,12 @@ def page_params(query: Query, cursor: str) -> dict[str, str]:
     return {**dict(query.params), "per-page": str(PER_PAGE), **place}
 
 
-def _moved(at: Checkpoint, page: Taken) -> Checkpoint:
+def _moved(at: Checkpoint, page: Page) -> Checkpoint:
     """The checkpoint after a page; the slice is done when the server has no more, or says so."""
-    works = at.works + page.n_records
-    is_last = page.n_records == 0 or (page.count is not None and works >= page.count)
-    following = page.cursor
-    if at.cursor is not None and at.cursor.startswith(_PAGE):
-        following = f"{_PAGE}{int(at.cursor[len(_PAGE) :]) + 1}"
+    n_records = len(page.results)
+    works = at.works + n_records
+    is_last = n_records == 0 or (page.count is not None and works >= page.count)
+    following = page.cursor or f"{_PAGE}{at.pages + 2}"  # only pages asked by number have none
     return replace(
         at,
         cursor=None if is_last else following,

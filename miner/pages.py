@@ -29,7 +29,7 @@ from miner.transport import (
 )
 
 _REDIRECTS = 5
-_LARGEST = 200_000_000  # bytes of an unpacked page; a hundred works have 1 MB
+LARGEST = 200_000_000  # bytes of an unpacked page; a hundred works have 1 MB
 T = TypeVar("T")
 _LONGEST = 200  # characters of a server's message that an error quotes
 
@@ -249,7 +249,7 @@ def page_of(body: bytes) -> Page:
 def unread_page_of(body: bytes) -> Page:
     """Like `page_of`, with each record as the bytes of its JSON (`msgspec.Raw`)."""
     try:
-        answer = _ANSWER.decode(unpacked(body, _LARGEST))
+        answer = _ANSWER.decode(unpacked(body, LARGEST))
         meta = answer.meta
         groups = tuple((str(g["key"]), int(g["count"])) for g in answer.group_by or [])
     except (ValueError, KeyError, TypeError) as e:
@@ -263,6 +263,6 @@ def unread_page_of(body: bytes) -> Page:
 
 def _record_of(body: bytes) -> Any:
     try:
-        return msgspec.json.decode(unpacked(body, _LARGEST))
+        return msgspec.json.decode(unpacked(body, LARGEST))
     except ValueError as e:
         raise PassingError("an answer that is no JSON") from e

@@ -1,13 +1,12 @@
 """A page or batch of records as one part of the survey: works, rejects, raw page, screening.
 
-The order is: raw page, rejects, part of works; then, in one transaction, hits, screening and the
-checkpoint. So a kill at any point costs at most the page in hand, which the next run asks for again
-and writes under the same names.
+The order is: raw pages, rejects, part of works; then, in one transaction, hits, screening and the
+checkpoint. So a kill at any point costs at most the part in hand, which the next run writes again
+under the same names, from the raw pages that are there.
 """
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,8 +21,8 @@ from data.errors import InputError
 from data.journal import Checkpoint, Journal
 from data.protocol import Protocol, screen
 from data.records import Work
-from miner.openalex import parse_work
-from miner.pages import Page, unread_page_of
+from miner.openalex import parse_work, records_of
+from miner.raw import RawPages, packed
 
 STAGE = "protocol"  # of screening
 Screened = tuple[str, bool, str]  # work id, whether it stays, why
@@ -66,24 +65,6 @@ class Unreadable:
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What is left to know of a page whose part is on disk.
-
-    Args:
-        mined: the counts.
-        screened: how each work fared.
-        n_records: how many records the page had, rejects included.
-        cursor, count: as in `Page`.
-    """
-
-    mined: Mined
-    screened: list[Screened]
-    n_records: int
-    cursor: str | None
-    count: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Part:
     """One part of works to be, with what else its page leaves in the survey. Can be pickled.
 
@@ -99,15 +80,14 @@ class Part:
     now: datetime
     known: Mapping[str, State] = field(default_factory=dict)
 
-    def take(self, body: bytes) -> Taken:
-        """Write all files of a page.
+    @property
+    def raw(self) -> RawPages:
+        """Its pages as they came."""
+        return RawPages(self.corpus.path / "raw" / f"{self._file}.jsonl.gz")
 
-        Raises:
-            PassingError: the page is not whole; nothing is written.
-        """
-        page = unread_page_of(body)
-        mined, screened = self.write(_records(page), raw=page.raw)
-        return Taken(mined, screened, len(page.results), page.cursor, page.count)
+    def take(self) -> tuple[Mined, list[Screened]]:
+        """Like `write`, for the records of its raw pages."""
+        return self.write(_records(self.raw), raw=None)
 
     def write(
         self, records: Iterable[Record], *, raw: bytes | None
@@ -123,9 +103,7 @@ class Part:
             if work.updated is None or self.known.get(work.id) != state_of(work):
                 works.append(work)
         if raw is not None:
-            is_packed = raw.startswith(b"\x1f\x8b")
-            packed = raw if is_packed else gzip.compress(raw, compresslevel=1, mtime=0)
-            _keep(self.corpus, "raw", f"{self._file}.jsonl.gz", packed)
+            _keep(self.corpus, "raw", f"{self._file}.jsonl.gz", packed(raw))
         if rejects:
             set_aside(self.corpus, self._file, rejects)
         if works or not self.known:
@@ -159,7 +137,9 @@ def _value(record: Any) -> Any:
     """A record as JSON values, for the rejects."""
     if isinstance(record, Unreadable):
         return None
-    return msgspec.json.decode(record) if isinstance(record, msgspec.Raw) else record
+    if isinstance(record, msgspec.Raw):
+        return msgspec.json.decode(record)
+    return msgspec.to_builtins(record)
 
 
 def state_of(work: Work) -> State:
@@ -167,9 +147,10 @@ def state_of(work: Work) -> State:
     return work.updated, work.is_retracted
 
 
-def _records(page: Page) -> Iterator[Record]:
-    for place, record in enumerate(page.results, start=1):
-        yield f"result {place}", record
+def _records(pages: Iterable[bytes]) -> Iterator[Record]:
+    for number, page in enumerate(pages, start=1):
+        for place, record in enumerate(records_of(page), start=1):
+            yield f"line {number}, result {place}", record
 
 
 def done(journal: Journal, at: Checkpoint, screened: Sequence[Screened], now: datetime) -> None:

@@ -9,7 +9,6 @@ error in a query cannot pass here.
 from __future__ import annotations
 
 import base64
-import gzip
 import itertools
 import json
 import random
@@ -28,6 +27,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import msgspec
+from isal import igzip
 
 from data.errors import InputError
 from miner.criteria import texts_of
@@ -95,6 +95,45 @@ class Request:
 
     path: str
     has_key: bool
+
+
+# The fields that most questions ask about.
+_ASKED_FIELDS = (
+    *("id", "doi", "type", "language", "publication_year", "publication_date", "topics"),
+    *("primary_topic", "cited_by_count", "is_retracted", "is_xpac"),
+)
+_Asked = msgspec.defstruct("_Asked", [(name, Any, None) for name in _ASKED_FIELDS], gc=False)
+_ASKED: msgspec.json.Decoder[Any] = msgspec.json.Decoder(_Asked)
+_FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class StoredWork(Mapping[str, Any]):
+    """A work kept as its JSON, in a quarter of the memory that its values would take.
+
+    Args:
+        line: a JSON object; of the fields that are often asked for, those it lacks are None.
+    """
+
+    __slots__ = ("_asked", "_line")
+
+    def __init__(self, line: bytes) -> None:
+        self._line = line
+        self._asked = _ASKED.decode(line)
+
+    def raw(self) -> dict[str, msgspec.Raw]:
+        """Its fields, each as JSON."""
+        return _FIELDS.decode(self._line)
+
+    def __getitem__(self, name: str) -> Any:
+        if name in _ASKED_FIELDS:
+            return getattr(self._asked, name)
+        return msgspec.json.decode(self.raw()[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.raw())
+
+    def __len__(self) -> int:
+        return len(self.raw())
 
 
 _DATES = ("from_publication_date", "to_publication_date")
@@ -338,12 +377,17 @@ def _sorted(works: Sequence[_Work], sort: str | None) -> list[_Work]:
 
 def _selected(works: Sequence[_Work], select: str | None) -> list[_Work]:
     if select is None:
-        return list(works)
+        return [_fields(work) for work in works]
     names = select.split(",")
     dotted = [name for name in names if "." in name]
     if dotted:
         raise _RefusalError(f"{dotted[0]} is not a valid select field: root fields only")
-    return [{name: work.get(name) for name in names} for work in works]
+    return [{name: work.get(name) for name in names} for work in map(_fields, works)]
+
+
+def _fields(work: _Work) -> _Work:
+    """What an answer says of a work, to be encoded."""
+    return work.raw() if isinstance(work, StoredWork) else work
 
 
 # --- the server -------------------------------------------------------------------------------
@@ -386,7 +430,7 @@ class _Handler(BaseHTTPRequestHandler):
         found = self.library.by_name.get(bare_doi(name) or name.upper())
         if found is None or not parts.path.startswith("/works/"):
             raise _RefusalError(f"{parts.path} was not found", HTTPStatus.NOT_FOUND)
-        return dict(found)
+        return dict(_fields(found))
 
     def _strike(self, number: int) -> bool:
         """Answer with a fault in place of the answer; whether one did."""
@@ -499,7 +543,7 @@ class _Handler(BaseHTTPRequestHandler):
         left = max(0.0, _BUDGET_USD - cost * len(self.library.requests))
         packing = {}
         if status == HTTPStatus.OK and not claimed and self._takes_gzip():
-            body, packing = gzip.compress(body, compresslevel=1), {"Content-Encoding": "gzip"}
+            body, packing = igzip.compress(body, 1), {"Content-Encoding": "gzip"}
         self.send_response(status)
         for name, value in {
             "Content-Type": "application/json",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import threading
 import time
-import zlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -13,6 +12,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 import requests
+from isal import isal_zlib
 
 from data.errors import InputError, NetworkError
 from data.settings import Settings
@@ -135,15 +135,21 @@ def unpacked(body: bytes, largest: int) -> bytes:
         PassingError: the packing is damaged.
         InputError: it opens to more than that.
     """
-    if not body.startswith(GZIP):
-        return body
+    return first_member(body, largest)[0] if body.startswith(GZIP) else body
+
+
+def first_member(packed: bytes, largest: int) -> tuple[bytes, bytes]:
+    """The first gzip member of some bytes, unpacked, and the bytes after it.
+
+    Raises: as `unpacked` does.
+    """
+    opener = isal_zlib.decompressobj(wbits=31)
     try:
-        opener = zlib.decompressobj(wbits=31)
-        plain = opener.decompress(body, largest)
-    except zlib.error as e:
+        plain = opener.decompress(packed, largest)
+    except isal_zlib.IsalError as e:  # type: ignore[misc]  # no class, if one believes its stub
         raise PassingError("an answer with damaged packing") from e
     if opener.eof:
-        return plain
+        return plain, opener.unused_data
     if len(plain) >= largest:
         raise InputError(f"a packed answer of more than {largest / 1e6:g} MB, which is not taken")
     raise PassingError("an answer with packing cut short")

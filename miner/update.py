@@ -13,7 +13,7 @@ from typing import Any
 
 from data.corpus import Corpus, new_run
 from data.errors import InputError
-from data.journal import Checkpoint, Journal
+from data.journal import Checkpoint
 from data.protocol import Protocol
 from miner.mine import WORKERS, Miner, Progress, first_checkpoints, run_settings
 from miner.openalex import PER_PAGE, SELECT, work_id
@@ -63,7 +63,8 @@ def update(
             first_year = max((updated_at - _WINDOW).year, protocol.search.first_year)
             recent = first_checkpoints(protocol, pages, run, workers, first_year=first_year)
             journal.plan([*recent, *_batches(corpus, run)], now=clock())
-        updater = _Updater(corpus, protocol, pages, clock, progress, journal.checkpoints(run))
+        planned = journal.checkpoints(run)
+        updater = _Updater(corpus, protocol, pages, journal, clock, progress, planned)
         updater.fetch(workers, readers=0)
         journal.end_run(run, now=clock())
     return updater.total
@@ -97,10 +98,9 @@ class _Updater(Miner):
         if at.query != _REFRESH:
             super().take(number, at)
         elif not self.stop.is_set():
-            with self.corpus.journal() as journal:
-                self._refresh(number, at, journal)
+            self._refresh(number, at)
 
-    def _refresh(self, number: int, at: Checkpoint, journal: Journal) -> None:
+    def _refresh(self, number: int, at: Checkpoint) -> None:
         asked = at.slice.split("|")
         params = {
             "filter": f"ids.openalex:{at.slice}",
@@ -120,11 +120,12 @@ class _Updater(Miner):
                     found[work_id(record.get("id"))] = record
         mined, screened = self.part(number, at).write(found.items(), raw=page.raw)
         now = self.clock()
-        journal.screen(STAGE, outcomes, now=now)
+        self.journal.screen(STAGE, outcomes, now=now)
         at = replace(at, cursor=None, pages=1, works=len(found))
         successors = [name for name, _, _ in screened if name not in self._known]
-        journal.page_done(at, successors, now=now, screened=("protocol", screened))
-        self.note(number, at, mined)
+        self.journal.page_done(at, successors, now=now, screened=("protocol", screened))
+        self.count(mined)
+        self.note(number, at)
 
 
 def _fate(name: str, record: Any | None) -> Screened:

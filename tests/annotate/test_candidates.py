@@ -220,3 +220,19 @@ def test_hidden_datasets_of_the_labels_are_found_again(shared: Any) -> None:
     assert report.precision > 0.75
     assert report.recall > 0.45
     assert json.loads(json.dumps(report.missed)) == report.missed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "We study two chest X-ray datasets, CheXpert (CXP) and MIMIC-CXR (MMC).",
+        "We train on the CheXpert dataset (CXP).",
+        "A U-Net trained on the BraTS 2024 GoATZ dataset is explained.",
+        "Extra data from the ImageNet Fallen11 dataset improved this.",
+        "Models pretrained on the (v)sFooNet dataset converge faster.",
+    ],
+)
+def test_other_names_and_editions_of_a_known_dataset_are_no_candidates(
+    text: str, matcher: Matcher
+) -> None:
+    assert candidates(matcher, text) == {}

@@ -1,5 +1,7 @@
 import itertools
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from annotate import pipeline
 from annotate.implied import ready_made, speaks_of_transfer
 from annotate.pipeline import READY_CUES, SCRATCH_CUES, STUDY_CUES, Annotation, Annotator
 from annotate.roles import says_from_scratch
@@ -87,6 +90,7 @@ def test_sources(uses: Callable[..., Uses], text: str) -> None:
         "The method outperforms existing methods on the BraTS dataset.",
         "The gain over previous models is large in BraTS.",
         "Evaluated on public datasets, including BraTS, it wins.",
+        "Validation on an open source dataset, BraTS, shows a gain.",
     ],
 )
 def test_targets(uses: Callable[..., Uses], text: str) -> None:
@@ -293,6 +297,18 @@ def test_a_use_says_who_found_it(annotator: Annotator) -> None:
     assert use.annotator == annotator.version
     assert use.annotator.startswith("cats@")
     assert 0 < use.score <= 1
+
+
+def test_the_version_covers_all_modules_that_find_something(
+    monkeypatch: pytest.MonkeyPatch, annotator: Annotator, tmp_path: Path
+) -> None:
+    code = "import sys, annotate.pipeline; print(*(m for m in sys.modules if 'annotate.' in m))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {f"annotate.{path.stem}" for path in pipeline._RULES} == set(done.stdout.split())
+    changed = tmp_path / "roles.py"
+    changed.write_bytes(pipeline._RULES[0].read_bytes() + b"#")
+    monkeypatch.setattr(pipeline, "_RULES", [changed, *pipeline._RULES[1:]])
+    assert Annotator().version != annotator.version
 
 
 _SENTENCES = [

@@ -21,7 +21,9 @@ import requests
 from mining import _PROTOCOL, works
 
 from data.corpus import Corpus
-from miner.replay import serve
+from miner.replay import Library, serve
+
+_LONGEST_S = 0.5  # from the first request to the kill; an answer takes 0.2 s
 
 
 def start(survey: Path, url: str) -> subprocess.Popen[bytes]:
@@ -38,10 +40,17 @@ def rows(survey: Path) -> list[tuple[object, ...]]:
         ).fetchall()
 
 
+def _until_asked(child: subprocess.Popen[bytes], library: Library) -> None:
+    """Wait for the process's first request, so that a slow start leaves no moment out."""
+    before = len(library.requests)
+    while len(library.requests) == before and child.poll() is None:
+        time.sleep(0.005)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--works", type=int, default=20_000)
+    parser.add_argument("--works", type=int, default=40_000)
     options = parser.parse_args()
     rng = random.Random(20261124)
     with (
@@ -58,7 +67,8 @@ def main() -> None:
         while True:
             child = start(surveys[0], url)
             if kills < options.kills:
-                time.sleep(rng.uniform(0.5, 1.3))
+                _until_asked(child, library)
+                time.sleep(rng.uniform(0, _LONGEST_S))
             elif child.wait() == 0:
                 break
             if child.poll() is None:

@@ -1,6 +1,6 @@
 """The miner beside a cursor loop, against `cats replay` in a process of its own.
 
-    python tests/benchmarks/mining.py [--works N] [--workers N] [--only-cats]
+    python tests/benchmarks/mining.py [--works N] [--workers N] [--way WAY ...] [--server KIND ...]
 
 The loop asks page after page and keeps the JSON, as pyalex's `paginate` does (its host is fixed, so
 the loop is written out here); the miner also parses, screens and writes Parquet and its journal.
@@ -44,6 +44,8 @@ last_year = 2024
 types = ["article"]
 languages = ["en"]
 """
+_SERVERS: Mapping[str, list[str]] = {"latency": ["latency"], "prompt": []}  # 50 ms, or none
+_WAYS = {"cats": "cats mine", "loop": "cursor loop, JSON lines", "table": "cursor loop, Parquet"}
 _VOCABULARY = 20_000
 _SYLLABLES = ["ra", "dio", "lo", "gi", "cal", "net", "work", "trans", "fer", "ima", "ge", "seg"]
 
@@ -187,7 +189,7 @@ def _cpu_s() -> float:
 
 
 class _Memory:
-    """The most memory, in MB, of this process and its pool together, looked at 5 times a second."""
+    """The most memory, in MB, of this process and its pool together, looked at once a second."""
 
     def __enter__(self) -> Self:
         self.peak_mb = 0.0
@@ -201,7 +203,7 @@ class _Memory:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._over.wait(0.2):
+        while not self._over.wait(1):
             pids = [os.getpid(), *(child.pid for child in multiprocessing.active_children())]
             self.peak_mb = max(self.peak_mb, sum(map(_resident_mb, pids)))
 
@@ -219,22 +221,37 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--works", type=int, default=20_000)
     parser.add_argument("--workers", type=int, default=8)
-    parser.add_argument("--only-cats", action="store_true", help="no loop: for memory at scale")
+    parser.add_argument("--way", choices=_WAYS, nargs="+", default=list(_WAYS))
+    parser.add_argument("--server", choices=_SERVERS, nargs="+", default=list(_SERVERS))
     options = parser.parse_args()
+    runs = {"cats": cats(options.workers), "loop": loop, "table": loop_to_table}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "works.jsonl"
         with path.open("w") as file:
             file.writelines(json.dumps(work) + "\n" for work in works(options.works))
         size = path.stat().st_size / options.works
         print(f"{options.works} works, {size:.0f} bytes each as JSON; server on the same machine")
-        runs = {f"cats mine, {options.workers} slices": cats(options.workers)}
-        if not options.only_cats:
-            runs |= {"cursor loop, JSON lines": loop, "cursor loop, Parquet": loop_to_table}
-        for faults, name in ((["latency"], "50 ms latency"), ([], "no latency")):
-            with replay(path, *faults) as url:
-                requests.get(f"{url}/works", timeout=600)  # the server has read its file
-                print(name)
+        runs = {_WAYS[way]: run for way, run in runs.items() if way in options.way}
+        for name in options.server:
+            with replay(path, *_SERVERS[name]) as url:
+                _warm(url)
+                print(f"{name}, load {os.getloadavg()[0]:.1f}")
                 _compare(runs, url, options.works)
+
+
+def _warm(url: str) -> None:
+    """Let the server read its file and find the works asked for, as a real one has them indexed."""
+    with tempfile.TemporaryDirectory() as folder:
+        Corpus.create(Path(folder) / "s", protocol=_PROTOCOL)
+        (query,) = queries(load(Path(folder) / "s" / "protocol.toml"))
+    requests.get(f"{url}/works", params=dict(query.params), timeout=600)
+    requests.get(
+        f"{url}/works",
+        params={"filter": query.filter, "group_by": "publication_year", "per-page": "200"},
+        timeout=600,
+    )
+    dated = query.during(date(2015, 1, 1), date(2015, 1, 2))
+    requests.get(f"{url}/works", params=dict(dated.params), timeout=600)
 
 
 def _compare(runs: Mapping[str, Callable[[str, Path], int]], url: str, n: int) -> None:

@@ -130,6 +130,11 @@ def test_a_key_is_its_own_key(name: str) -> None:
     assert key(key(name)) == key(name)
 
 
+@given(st.text(st.characters(max_codepoint=127), max_size=20))
+def test_a_plain_key_is_what_it_is_beside_other_letters(name: str) -> None:
+    assert key(name + "\u00e9") == key(name) + "\u00e9"
+
+
 def test_pseudo_ids_are_no_datasets(packaged: Catalogue) -> None:
     assert not set(PSEUDO_IDS) & set(packaged.datasets)
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import data.protocol
+import miner.replay
 import miner.slices
 from data.corpus import Corpus
 from data.errors import InputError, NetworkError, StoppedError
@@ -30,8 +31,8 @@ from miner.files import mine_file, read_records
 from miner.mine import Miner, mine
 from miner.pace import Pace
 from miner.pages import Pages
-from miner.parts import Mined
-from miner.replay import serve
+from miner.parts import Mined, Part
+from miner.replay import Library, serve
 
 N_WORKS = 730  # eight pages
 
@@ -77,8 +78,12 @@ def test_every_work_is_mined_once_with_raw_pages_and_hits(tmp_path: Path) -> Non
     assert len(ids(corpus)) == len(set(ids(corpus))) == N_WORKS
     assert result == Mined(N_WORKS, N_WORKS // 7, 0, N_WORKS)
     assert seen[-1] == (N_WORKS, N_WORKS)
-    raw = [json.loads(gzip.decompress(p.read_bytes())) for p in (tmp_path / "raw").iterdir()]
-    assert sum(len(page["results"]) for page in raw) == N_WORKS
+    lines = [
+        json.loads(line)
+        for path in (tmp_path / "raw").iterdir()
+        for line in gzip.decompress(path.read_bytes()).splitlines()
+    ]
+    assert sum(len(page["results"]) for page in lines) == N_WORKS
     with corpus.journal() as journal:
         assert journal.table("hits").num_rows == N_WORKS
         left = journal.table("screened").to_pylist()
@@ -88,7 +93,7 @@ def test_every_work_is_mined_once_with_raw_pages_and_hits(tmp_path: Path) -> Non
 def test_a_stopped_run_continues_where_it_was(tmp_path: Path) -> None:
     corpus = survey(tmp_path)
     with serve(records(), faults=["429-budget"]) as (url, first), pytest.raises(NetworkError):
-        mined(corpus, url)
+        mined(corpus, url, workers=1)
     assert len(ids(corpus)) == 100
     with serve(records()) as (url, second):
         mined(corpus, url)
@@ -336,10 +341,52 @@ def test_other_processes_leave_the_same_rows(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("fault", ["truncated", "timed-out", "not-json"])
-def test_other_processes_tell_a_page_that_is_not_whole(tmp_path: Path, fault: str) -> None:
+def test_a_page_that_is_not_whole_is_in_no_part(tmp_path: Path, fault: str) -> None:
     corpus = survey(tmp_path)
-    with serve(records(), faults=[fault]) as (url, _):
-        assert mined(corpus, url, readers=1).works == N_WORKS
+    with serve(records(), faults=[fault]) as (url, library):
+        # One after the other, or the second try of one page could be a third request again.
+        assert mined(corpus, url, workers=1, readers=1).works == N_WORKS
+    assert len(library.requests) > 1 + 8
+    assert rows_of(corpus) == N_WORKS
+
+
+@pytest.mark.parametrize(("faults", "place"), [([], "&cursor="), (["no-cursor"], "&page=")])
+def test_pages_that_a_kill_left_without_their_part_are_not_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, faults: list[str], place: str
+) -> None:
+    corpus = survey(tmp_path)
+    with serve(records(), faults=faults) as (url, library):
+        with monkeypatch.context() as patch:
+            patch.setattr(Part, "take", lambda part: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                mined(corpus, url, workers=1)
+        assert ids(corpus) == []
+        n_before = len(library.requests)
+        mined(corpus, url, workers=1)
+    pages = [request.path for request in library.requests if place in request.path]
+    assert len(pages) == len(set(pages)) == 8
+    assert any(place in request.path for request in library.requests[:n_before])
+    assert len(ids(corpus)) == rows_of(corpus) == N_WORKS
+
+
+def test_a_slice_that_ends_early_is_asked_for_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus = survey(tmp_path)
+    listing, ended = miner.replay._listing, []
+
+    def short(library: Library, params: Mapping[str, str]) -> dict[str, Any]:
+        answer = listing(library, params)
+        if answer["results"] and params.get("cursor") != "*" and not ended:
+            ended.append(params)
+            answer["results"] = []
+        return answer
+
+    monkeypatch.setattr(miner.replay, "_listing", short)
+    with serve(records()) as (url, _):
+        mined(corpus, url, workers=1)
+    assert ended
+    assert len(ids(corpus)) == rows_of(corpus) == N_WORKS
 
 
 def test_readers_do_not_run_the_script_that_asks_for_them(tmp_path: Path) -> None:
@@ -402,11 +449,14 @@ def test_an_ended_reader_stops_the_run_resumably(tmp_path: Path) -> None:
         corpus = survey(tmp_path)
         with serve(records()) as (url, _), Pages(Settings(openalex_url=url)) as pages:
             protocol = load(corpus.path / "protocol.toml")
-            miner = Miner(corpus, protocol, pages, lambda: NOW, lambda works, expected: None, [])
-            miner._readers = pool
-            at = Checkpoint("r", "search", "2015-01-01..2024-12-31", "*", 0, 0, None)
-            with pytest.raises(StoppedError, match="the same command continues"):
-                miner.take(0, at)
+            with corpus.journal() as journal:
+                miner = Miner(
+                    corpus, protocol, pages, journal, lambda: NOW, lambda works, expected: None, []
+                )
+                miner._readers = pool
+                at = Checkpoint("r", "search", "2015-01-01..2024-12-31", "*", 0, 0, None)
+                with pytest.raises(StoppedError, match="the same command continues"):
+                    miner.take(0, at)
     assert ids(corpus) == []
 
 

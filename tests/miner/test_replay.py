@@ -1,10 +1,11 @@
+import json
 from typing import Any
 
 import pytest
 import requests
 
 from data.errors import InputError
-from miner.replay import serve
+from miner.replay import StoredWork, serve
 
 WORKS: list[dict[str, Any]] = [
     {
@@ -80,6 +81,23 @@ def test_what_openalex_refuses_is_refused_with_its_error(params: dict[str, str])
     status, answer, _ = get("/works", **params)
     assert status == 400
     assert set(answer) == {"error", "message"}
+
+
+@pytest.mark.parametrize(
+    ("path", "params"),
+    [
+        ("/works", {"filter": "topics.id:T1,has_abstract:true", "select": "id,title,language"}),
+        ("/works", {"search": "deep", "sort": "publication_date:desc"}),
+        ("/works", {"group_by": "publication_year"}),
+        ("/works/W2", {}),
+        ("/topics", {"search": ""}),
+    ],
+)
+def test_works_kept_as_json_are_answered_like_others(path: str, params: dict[str, str]) -> None:
+    stored = [StoredWork(json.dumps(work).encode()) for work in WORKS]
+    with serve(stored) as (url, _), requests.Session() as session:
+        answer = session.get(url + path, params=params, timeout=5)
+    assert (answer.status_code, answer.json()) == get(path, **params)[:2]
 
 
 def test_select_keeps_root_fields_only() -> None:
