@@ -14,8 +14,11 @@ import streamlit as st
 import data
 from dashboard import numbers, survey
 from data.catalogue import Catalogue
+from data.corpus import Corpus
 from data.cube import Selection
 from data.trends import leading
+from experiments.recommend import TASKS
+from experiments.recommend import advice as recommended
 
 _PUBLISHED = Path(data.__file__).parent / "facts" / "transfer_results.csv"
 _COLUMNS = ["source", "target", "value", "low", "high", "model", "strategy", "origin"]
@@ -78,6 +81,16 @@ def advice(
         measured=found,
         verdict=_verdict(found),
     )
+
+
+@st.cache_data(max_entries=32, show_spinner="Weighing what was measured ...")
+def ranked(
+    path: Path, at: str, *, modality: str, organ: str | None, task: str | None
+) -> tuple[pd.DataFrame, str, tuple[str, ...]]:
+    """`experiments.recommend.advice`: sources best first, what to do, what that rests on."""
+    known_task = task if task in TASKS else None
+    told = recommended(Corpus(path), modality=modality, organ=organ, task=known_task)
+    return told.frame, told.verdict, told.notes
 
 
 @st.cache_data(max_entries=4, show_spinner=False)

@@ -7,7 +7,9 @@ from typing import Literal, cast
 import streamlit as st
 
 from dashboard import charts, exhibit, filters, numbers, page
-from dashboard.choosing import advice
+from dashboard.choosing import advice, ranked
+
+_SHOWN = ["source", "tier", "sure", "reason", "n_papers", "access"]
 
 here = page.opened(
     "Choose a source",
@@ -25,6 +27,19 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
 told = advice(here.path, here.at, **chosen)
 where = told.where
 source = numbers.source(here.path, here.at, filters.in_words(where))
+
+if chosen["modality"]:
+    st.header("What to try first", anchor=False)
+    frame, verdict, notes = ranked(
+        here.path,
+        here.at,
+        modality=chosen["modality"],
+        organ=chosen["organ"],
+        task=chosen["task"],
+    )
+    st.markdown(f"**{filters.as_text(verdict)}**")
+    st.dataframe(frame.loc[:, _SHOWN], hide_index=True)
+    st.caption(filters.as_sentence("; ".join(notes)))
 
 st.header("What people use", anchor=False)
 if told.used.empty:
