@@ -11,9 +11,10 @@ import pandas as pd
 import pyarrow as pa
 
 from data.catalogue import PSEUDO_IDS, Catalogue
-from data.trends import groups
+from data.cube import patterns
+from data.intervals import holm
 from experiments.published import OWN, RANDOM
-from experiments.rank_correlation import PERMUTATIONS, agreement, holm
+from experiments.rank_correlation import PERMUTATIONS, agreement
 from experiments.source_size import n_images
 
 EVERYTHING = "all"
@@ -49,14 +50,21 @@ def popularity(found: pa.Table, works: pa.Table, *, min_score: float = 0.5) -> p
 
 
 def of_modality(works: pa.Table, modality: str) -> pa.Table:
-    """The works of a modality, as `data.trends.groups` tells it."""
+    """The works of a modality, as `data.cube.patterns` tells it."""
+    return with_words(works, patterns("modality")[modality])
+
+
+def with_words(works: pa.Table, pattern: str) -> pa.Table:
+    """The works whose title or abstract has these whole words.
+
+    Args:
+        pattern: a regular expression (RE2), in any case.
+    """
     with duckdb.connect() as db:
         db.register("works", works)
-        db.register("member", groups(works, "modality"))
         return db.sql(
-            'SELECT * FROM works SEMI JOIN (SELECT work_id FROM member WHERE "group" = $name) '
-            "AS chosen ON works.id = chosen.work_id",
-            params={"name": modality},
+            "SELECT * FROM works WHERE regexp_matches(concat_ws(' ', title, abstract), $one, 'i')",
+            params={"one": rf"\b(?:{pattern})\b"},
         ).to_arrow_table()
 
 
@@ -119,14 +127,16 @@ def popularity_and_performance(
                         "low": tau.low,
                         "high": tau.high,
                         "p": tau.p,
+                        "p_holm": None,
                         "n_targets": tau.n_targets,
                         "n_sources": "{}-{}".format(*tau.n_sources) if tau.tau is not None else "",
                         "why": tau.why,
                     }
                 )
-    adjusted = holm({str(i): cast(float | None, row["p"]) for i, row in enumerate(rows)})
-    for i, row in enumerate(rows):
-        row["p_holm"] = adjusted[str(i)]
+    tested = [row for row in rows if row["p"] is not None]
+    adjusted = holm([cast(float, row["p"]) for row in tested])
+    for row, p_holm in zip(tested, adjusted.tolist(), strict=True):
+        row["p_holm"] = p_holm
     columns = ["study", "model", "strategy", "modality", "foretold_by", "tau", "low", "high"]
     frame = pd.DataFrame(rows, columns=[*columns, "p", "p_holm", "n_targets", "n_sources", "why"])
     is_own = frame["study"] != OWN

@@ -120,23 +120,6 @@ def agreement(
     )
 
 
-def holm(p_values: Mapping[str, float | None]) -> dict[str, float | None]:
-    """P values for several questions at once, by name; None stays None and is not counted.
-
-    Source: Holm 1979, jstor:4615733.
-
-    >>> holm({"a": 0.01, "b": 0.04, "c": None})
-    {'a': 0.02, 'b': 0.04, 'c': None}
-    """
-    asked = sorted((p, name) for name, p in p_values.items() if p is not None)
-    adjusted: dict[str, float | None] = dict.fromkeys(p_values)
-    highest = 0.0
-    for place, (p, name) in enumerate(asked):
-        highest = max(highest, min(1.0, p * (len(asked) - place)))
-        adjusted[name] = highest
-    return adjusted
-
-
 def _matched(scores: pd.DataFrame, values: pd.DataFrame) -> dict[str, pd.DataFrame]:
     for name, frame in (("scores", scores), ("values", values)):
         twice = frame[frame.duplicated(["source", "target"])]

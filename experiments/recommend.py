@@ -11,28 +11,24 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from data.catalogue import Catalogue, key, load, own_tables
 from data.corpus import Corpus
+from data.cube import patterns
 from data.errors import InputError
-from data.trends import modality_patterns, survey_claims, wilson
+from data.intervals import wilson
+from data.trends import survey_claims
 from experiments.meta_analysis import REFERENCE, against_reference, spread
-from experiments.popularity import of_modality, popularity
+from experiments.popularity import of_modality, popularity, with_words
 from experiments.published import RANDOM, measured_elsewhere, measured_here, published
 from experiments.ranking import Ranking
 from experiments.source_size import n_images
 
 Tier = Literal["better", "not told apart", "unclear", "worse"]
 Sure = Literal["high", "medium", "low", "none"]
-TASKS: Mapping[str, str] = {
-    "classification": r"classif\w*|diagnos\w*|grading|recogni\w*|screening",
-    "segmentation": r"segment\w*|delineat\w*|contour\w*",
-    "detection": r"detect\w*|locali[sz]\w*",
-}
 # Points of AUC from the best to the worst source below which the choice hardly matters: what an AUC
 # on a few hundred test images is uncertain by.
 HARDLY = 0.02
@@ -111,7 +107,7 @@ def recommend(
         papers: columns dataset, n_papers, n_among, of `experiments.popularity.popularity`.
         elsewhere: published results, columns `experiments.published.MEASURED`.
         here: own runs, in the same columns.
-        modality: as in `data.trends.modality_patterns`.
+        modality: as in `data.cube.patterns`.
         catalogue: sizes and access.
         rng: of bootstraps.
         ranking: of sources on the user's own images; None if there are none.
@@ -401,9 +397,10 @@ def modality_of(name: str) -> str:
     Raises:
         InputError: there is none.
     """
-    known = {key(modality): modality for modality in modality_patterns()}
+    modalities = patterns("modality")
+    known = {key(modality): modality for modality in modalities}
     if key(name) not in known:
-        raise InputError(f"--modality {name!r} is not one of {', '.join(modality_patterns())}")
+        raise InputError(f"--modality {name!r} is not one of {', '.join(modalities)}")
     return known[key(name)]
 
 
@@ -414,7 +411,7 @@ def asked_works(
 
     Args:
         works: columns id, title, abstract.
-        task: one of `TASKS`.
+        task: one of `data.cube.patterns("task")`.
         organ: a word of title or abstract, in any case.
 
     Returns: the works, and in words which they are. Filters that leave fewer than 20 papers are
@@ -423,28 +420,20 @@ def asked_works(
     Raises:
         InputError: the task is not known.
     """
-    if task is not None and task not in TASKS:
-        raise InputError(f"--task {task!r} is not one of {', '.join(TASKS)}")
-    patterns = {"task": TASKS.get(task or ""), "organ": re.escape(organ) if organ else None}
-    words = {"task": task, "organ": organ}
+    tasks = patterns("task")
+    if task is not None and task not in tasks:
+        raise InputError(f"--task {task!r} is not one of {', '.join(tasks)}")
+    words = {"task": tasks.get(task or ""), "organ": re.escape(organ) if organ else None}
+    told = {"task": task, "organ": organ}
     of_kind = of_modality(works, modality)
     for kept in (("task", "organ"), ("task",), ()):
-        asked = [name for name in kept if patterns[name]]
+        asked = [name for name in kept if words[name]]
         chosen = of_kind
         for name in asked:
-            chosen = _with_words(chosen, str(patterns[name]))
+            chosen = with_words(chosen, str(words[name]))
         if chosen.num_rows >= FEWEST_PAPERS:
-            return chosen, " ".join([modality, *[str(words[name]) for name in asked]])
+            return chosen, " ".join([modality, *[str(told[name]) for name in asked]])
     return works, f"all modalities, since fewer than {FEWEST_PAPERS} papers are on {modality}"
-
-
-def _with_words(works: pa.Table, pattern: str) -> pa.Table:
-    with duckdb.connect() as db:
-        db.register("works", works)
-        return db.sql(
-            "SELECT * FROM works WHERE regexp_matches(concat_ws(' ', title, abstract), $one, 'i')",
-            params={"one": rf"\b(?:{pattern})"},
-        ).to_arrow_table()
 
 
 def advice(

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from experiments.rank_correlation import PERMUTATIONS, agreement, holm
+from data.intervals import holm
+from experiments.rank_correlation import PERMUTATIONS, agreement
 
 
 def grid(path: Path) -> pd.DataFrame:
@@ -42,7 +43,7 @@ def main() -> None:
         for name in names
         if name != "AUCs"
     }
-    adjusted = holm({name: tau.p for name, tau in found.items()})
+    adjusted = dict(zip(found, holm([tau.p or 0.0 for tau in found.values()]), strict=True))
     for name, tau in sorted(found.items(), key=lambda pair: -(pair[1].tau or 0)):
         print(
             f"{name:8} tau {tau.tau:.2f} [{tau.low:.2f}, {tau.high:.2f}]  p {tau.p:.4f}  "

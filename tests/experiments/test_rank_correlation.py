@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.errors import InputError
-from experiments.rank_correlation import agreement, holm, weighted_tau
+from experiments.rank_correlation import agreement, weighted_tau
 
 
 def rng() -> np.random.Generator:
@@ -132,22 +132,6 @@ def test_a_pair_that_is_there_twice_is_named() -> None:
     scores, values = table(8, 2, noise=0.5)
     with pytest.raises(InputError, match="values have two rows for source 's0' and target 't0'"):
         agreement(scores, pd.concat([values, values.head(1)]), rng=rng())
-
-
-def test_holm_by_hand() -> None:
-    # Of Holm's rule: 4 x .01, 3 x .02, then never less than before.
-    found = holm({"a": 0.01, "b": 0.02, "c": 0.03, "d": 0.9, "e": None})
-    assert found == pytest.approx({"a": 0.04, "b": 0.06, "c": 0.06, "d": 0.9, "e": None})
-
-
-@given(st.dictionaries(st.text(max_size=2), st.floats(0, 1), max_size=8))
-def test_holm_never_makes_a_p_value_smaller(p_values: dict[str, float]) -> None:
-    found = holm(p_values)
-    assert set(found) == set(p_values)
-    for name, p in p_values.items():
-        adjusted = found[name]
-        assert adjusted is not None
-        assert p <= adjusted <= 1
 
 
 PUBLISHED = {
