@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
@@ -14,8 +15,12 @@ from data.sample import LABEL
 
 _VIEWS = Path(__file__).parent / "views"
 _LOOK_EVERY = "4s"
+# Drawn here, since Streamlit fetches its own icons from the network: three bars on blue.
+_ICON = np.full((32, 32, 3), (11, 95, 153), np.uint8)
+for _place, _top in ((6, 18), (14, 12), (22, 6)):
+    _ICON[_top:26, _place : _place + 5] = 255
 
-st.set_page_config(page_title="CATS", page_icon=":material/pets:", layout="wide")
+st.set_page_config(page_title="CATS", page_icon=_ICON, layout="wide")
 path = survey.directory()
 try:
     title = survey.title(path)

@@ -127,6 +127,10 @@ def test_every_page_is_accessible_in_light_and_dark(tab: Any, url: str, path: st
             " === 'rgb(255, 255, 255)') !== dark",
             arg=scheme == "dark",
         )
+        # While something fades in, its words are as faint as the fade.
+        page.wait_for_function(
+            "document.getAnimations().every(each => each.playState !== 'running')"
+        )
         found = axe.Axe().run(page).response["violations"]
         grave = [
             (each["id"], each["nodes"][0]["html"][:200], each["nodes"][0]["failureSummary"][:200])
