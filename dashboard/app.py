@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import streamlit as st
+from PIL import Image
 from streamlit.navigation.page import StreamlitPage
 
 from dashboard import survey
@@ -16,10 +16,9 @@ from data.sample import LABEL
 _VIEWS = Path(__file__).parent / "views"
 _LOOK_EVERY = "4s"
 # Drawn here, since Streamlit fetches its own icons from the network: three bars on blue.
-_ICON = np.full((32, 32, 3), (11, 95, 153), np.uint8)
+_ICON = Image.new("RGB", (32, 32), "#0b5f99")
 for _place, _top in ((6, 18), (14, 12), (22, 6)):
-    _ICON[_top:26, _place : _place + 5] = 255
-
+    _ICON.paste("#ffffff", (_place, _top, _place + 5, 26))
 st.set_page_config(page_title="CATS", page_icon=_ICON, layout="wide")
 path = survey.directory()
 try:
