@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A CPU build of torch: the newest from the registry brings gigabytes of CUDA along.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test check docs bench experiments clean
+.PHONY: demo test check docs bench experiments pmlr clean
 .DELETE_ON_ERROR:
 
 $(VENV)/base: pyproject.toml
@@ -42,6 +42,7 @@ bench: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/fulltext.py
 	$(BIN)/python tests/benchmarks/snapshot.py
 	$(BIN)/python tests/benchmarks/training.py
+	$(BIN)/python tests/benchmarks/dashboard.py
 	$(BIN)/python tests/benchmarks/trends.py
 	$(BIN)/python tests/benchmarks/coverage.py
 	$(BIN)/python tests/benchmarks/review.py
@@ -50,6 +51,22 @@ bench: $(VENV)/dev
 experiments: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/source_grid.py
 	$(BIN)/python tests/benchmarks/source_grid.py --scratch
+
+# The open survey in data/pmlr, made again from the papers beside the repository.
+PMLR := build/pmlr
+PMLR_TITLE := Medical imaging in the Proceedings of Machine Learning Research
+pmlr: $(VENV)/base
+	rm -rf $(PMLR) $(PMLR)-given
+	$(BIN)/cats init $(PMLR)
+	sed -i 's/^title = .*/title = "$(PMLR_TITLE)"/; /^topics = \[/,/^\]/d' $(PMLR)/protocol.toml
+	$(BIN)/cats mine -C $(PMLR) --from ../shared/corpus/works.jsonl.gz
+	$(BIN)/cats annotate -C $(PMLR)
+	$(BIN)/cats export -C $(PMLR) --without-text $(PMLR)-given
+	$(BIN)/cats export -C $(PMLR) --prisma $(PMLR)-given/prisma
+	rm $(PMLR)-given/prisma/methods.txt  # speaks of a search, and these papers came as a file
+	find data/pmlr -mindepth 1 -not -name README.md -delete
+	cp -r $(PMLR)-given/. data/pmlr/
+	rm -rf $(PMLR) $(PMLR)-given
 
 clean:
 	rm -rf $(VENV) dist

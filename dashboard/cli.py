@@ -33,6 +33,10 @@ Proxy = Annotated[
 @app.command()
 def dashboard(
     corpus: CorpusDir = HERE,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option(help="Instead: a release, as `cats export` makes it, checked and read only."),
+    ] = None,
     port: Port = None,
     host: Host = "127.0.0.1",
     with_review: Annotated[
@@ -44,6 +48,8 @@ def dashboard(
     """Show the survey in a browser; the page follows while mining or annotating goes on."""
     if (user_header is None) != (proxy is None):
         raise InputError("--user-header and --proxy go together; give both or neither")
+    if snapshot is not None and with_review:
+        raise InputError("a release is read only: --review goes with -C, not with --snapshot")
     if user_header is not None and not with_review:
         raise InputError("--user-header is for the pages of --review; give that too")
     told = {"CATS_REVIEW": "1"} if with_review else {}
@@ -52,6 +58,11 @@ def dashboard(
 
         told |= {HEADER: user_header, PROXY: proxy}
         proxies(told)
+    if snapshot is not None:
+        from data.release import check
+
+        say(f"{check(snapshot)}: every file is as it was released")
+        corpus = snapshot
     _serve(corpus, port=port, host=host, told=told)
 
 
@@ -171,6 +182,7 @@ def _serve(
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "viewer",
+        "theme.base": str(Path(__file__).parent / "theme.toml"),
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     script = str(Path(__file__).parent / "app.py")

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import duckdb
 import pandas as pd
-import pyarrow as pa
 import streamlit as st
 
 from annotate.reviewers import survey_reviewers
-from data.catalogue import own_table
-from data.citations import looked_up_path
-from data.corpus import PROTOCOL, Corpus
-from data.cube import Among, By, Cube, Selection, survey_cube
-from data.protocol import load
-from data.records import Role
+from data.account import Account, account
+from data.catalogue import Catalogue, load, own_table, own_tables
+from data.citations import dataset_papers, looked_up_path
+from data.claims import claims
+from data.corpus import PROTOCOL, SNAPSHOT, Corpus
+from data.protocol import Protocol
+from data.protocol import load as load_protocol
 from data.sample import LABEL
-from data.trends import (
-    note,
-    survey_claims,
-    survey_counts,
-    survey_papers_by_year,
-)
-from data.trends import shares as shares_of
+from data.trends import survey_counts, survey_papers_by_year
 
 CORPUS, REVIEW = "CATS_CORPUS", "CATS_REVIEW"
 _WATCHED = ("works", "passages", "uses", "results")
 _Spans = list[dict[str, Any]]
+_OF_PAPERS = {"included": "id", "uses": "work_id", "decisions": "work_id", "passages": "work_id"}
 
 
 def directory() -> Path:
@@ -44,9 +42,14 @@ def is_reviewed() -> bool:
     return os.environ.get(REVIEW, "") == "1"
 
 
+def protocol(path: Path) -> Protocol:
+    """The survey's question."""
+    return load_protocol(path / PROTOCOL)
+
+
 def title(path: Path) -> str:
     """The survey's title."""
-    return load(path / PROTOCOL).title
+    return protocol(path).title
 
 
 def is_sample(path: Path) -> bool:
@@ -61,41 +64,56 @@ def stamp(path: Path) -> str:
     files += [own_table(path), looked_up_path(path)]
     digest = hashlib.sha256()
     for file in files:
-        if file.exists():
-            state = file.stat()
+        # A log without content comes and goes as others read.
+        if file.exists() and (state := file.stat()).st_size:
             digest.update(f"{file.name} {state.st_size} {state.st_mtime_ns}\n".encode())
     return digest.hexdigest()[:16]
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _connection(path: Path, at: str) -> tuple[duckdb.DuckDBPyConnection, threading.Lock]:
+    return Corpus(path).connect(), threading.Lock()
+
+
+@contextmanager
+def _connected(path: Path, at: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """One connection for all: reading the journal takes seconds where it is long."""
+    db, lock = _connection(path, at)
+    with lock:
+        yield db
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def counts(path: Path, at: str) -> dict[str, int]:
     """`data.trends.survey_counts`; `at` is the survey's `stamp`, as in all functions here."""
-    with Corpus(path).connect() as db:
+    with _connected(path, at) as db:
         return survey_counts(db)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def papers_by_year(path: Path, at: str) -> pd.DataFrame:
     """`data.trends.survey_papers_by_year`."""
-    with Corpus(path).connect() as db:
+    with _connected(path, at) as db:
         return survey_papers_by_year(db)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def shares(path: Path, at: str, *, by: str, role: str, among: str) -> tuple[pd.DataFrame, str]:
-    """`data.trends.shares` of all papers together, and the note on them."""
-    where = Selection(among=cast(Among, among), text="together")
-    counted = cube(path, at)
-    return shares_of(counted, by=cast(By, by), role=cast(Role, role), where=where), note(
-        counted, where
-    )
+@st.cache_data(max_entries=8, show_spinner=False)
+def account_of(path: Path, at: str) -> Account:
+    """`data.account.account`."""
+    with _connected(path, at) as db:
+        return account(db)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
-def cube(path: Path, at: str) -> Cube:
-    """`data.cube.survey_cube`; a resource, since it never changes."""
-    with Corpus(path).connect() as db:
-        return survey_cube(db)
+def catalogue(path: Path, at: str) -> Catalogue:
+    """The catalogue with the survey's own datasets."""
+    return load(extra=own_tables(path))
+
+
+def models_of(path: Path, at: str, dataset: str) -> list[str]:
+    """Pretrained models that the catalogue knows to be trained on this dataset."""
+    models = catalogue(path, at).models.values()
+    return [model.id for model in models if dataset in model.datasets]
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -105,98 +123,93 @@ def reviewers(path: Path, at: str) -> dict[str, Any]:
         return survey_reviewers(db).as_json()
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _tables(path: Path, at: str) -> tuple[pa.Table, pa.Table]:
-    """Claims and works; a resource, since Arrow tables never change and are dear to copy."""
-    with Corpus(path).connect() as db:
-        return survey_claims(db)
+@st.cache_data(max_entries=8, show_spinner=False)
+def results(path: Path, at: str) -> pd.DataFrame:
+    """The survey's own measured results: `Result` rows."""
+    with _connected(path, at) as db:
+        frame: pd.DataFrame = db.sql("SELECT * FROM results").to_arrow_table().to_pandas()
+        return frame
 
 
-@st.cache_data(max_entries=4, show_spinner=False)
-def choices(path: Path, at: str) -> tuple[list[str], int, int]:
-    """(datasets by how many papers use them, first year, last year) of the survey."""
-    claims, works = _tables(path, at)
-    with duckdb.connect() as db:
-        db.register("claims", claims)
-        db.register("works", works)
-        named = db.sql("SELECT dataset FROM claims GROUP BY 1 ORDER BY count(*) DESC, 1").fetchall()
-        years = db.sql("SELECT min(year), max(year) FROM works").fetchall()[0]
-    return [name for (name,) in named], years[0] or 0, years[1] or 0
-
-
-_PAPERS = """
-SELECT id, count(*) OVER () AS found FROM works
-WHERE ($words = '' OR contains(lower(concat_ws(' ', title, abstract)), lower($words)))
-  AND (year IS NULL OR year BETWEEN $first AND $last)
-  AND (($dataset = '' AND $role = '') OR id IN (
-      SELECT work_id FROM claims WHERE state <> 'rejected'
-      AND ($dataset = '' OR dataset = $dataset) AND ($role = '' OR role = $role)))
-ORDER BY year DESC NULLS LAST, id LIMIT $size OFFSET $skip
-"""
+@st.cache_data(max_entries=16, show_spinner=False)
+def with_words(path: Path, at: str, words: str) -> frozenset[str]:
+    """Ids of the included papers whose title or abstract has these words, in any case."""
+    with _connected(path, at) as db:
+        rows = db.execute(
+            "SELECT id FROM included WHERE "
+            "contains(lower(concat_ws(' ', title, abstract)), lower($words))",
+            {"words": words},
+        ).fetchall()
+    return frozenset(work_id for (work_id,) in rows)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
-def papers(
-    path: Path,
-    at: str,
-    *,
-    words: str,
-    dataset: str,
-    role: str,
-    years: tuple[int, int],
-    page: int,
-    size: int,
-) -> tuple[list[str], int]:
-    """(ids on that page, how many in all) of the papers that meet the filters, newest first.
+def papers(path: Path, at: str, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """Everything on these papers, in the order asked; those that the survey lacks are left out.
 
-    A filter of "" meets all papers; pages count from 0.
+    Returns: for each `work` (its fields), `claims` (rows), `uses` (rows), and `passages`: section,
+        order, text, and the `spans` of its uses (start, end, role, dataset, implied).
     """
-    claims, works = _tables(path, at)
-    wanted = {"words": words, "dataset": dataset, "role": role, "size": size}
-    place = {"first": years[0], "last": years[1], "skip": page * size}
-    with duckdb.connect() as db:
-        db.register("claims", claims)
-        db.register("works", works)
-        rows = db.execute(_PAPERS, wanted | place).fetchall()
-    return [work_id for work_id, _ in rows], rows[0][1] if rows else 0
-
-
-@st.cache_data(max_entries=64, show_spinner=False)
-def paper(path: Path, at: str, work_id: str) -> dict[str, Any]:
-    """Everything on one paper.
-
-    Returns: `work` (its fields), `claims` (rows), `passages` (section, order, text, and the
-        `spans` of its uses: start, end, role, dataset, implied), in the order of reading.
-    """
-    claims, works = _tables(path, at)
-    with Corpus(path).connect() as db:
-        db.register("all_claims", claims)
-        db.register("annotated_works", works)
-        one = {"id": work_id}
-        work = _rows(db, "SELECT * FROM annotated_works WHERE id = $id", one)[0]
-        own = _rows(db, "SELECT * FROM all_claims WHERE work_id = $id ORDER BY role, dataset", one)
-        uses = _rows(db, "SELECT * FROM uses WHERE work_id = $id ORDER BY start", one)
-        full = _rows(
-            db, 'SELECT * FROM passages WHERE work_id = $id ORDER BY section, "order"', one
+    with _connected(path, at) as db:
+        works, uses, decisions, passages = (
+            db.sql(
+                f"SELECT * FROM {view} WHERE {key} IN (SELECT unnest($ids))",
+                params={"ids": list(ids)},
+            ).to_arrow_table()
+            for view, key in _OF_PAPERS.items()
         )
-    texts = [("title", 0, work["title"]), ("abstract", 0, work["abstract"])]
-    held = {section for section, _, text in texts if text}
-    texts += [
-        (row["section"], row["order"], row["text"]) for row in full if row["section"] not in held
-    ]
-    passages = [
-        {"section": section, "order": order, "text": text, "spans": _spans(uses, section, order)}
-        for section, order, text in texts
-        if text
-    ]
-    return {"work": work, "claims": own, "uses": uses, "passages": passages}
+        found = claims(uses, decisions, works=works, papers=_dataset_papers(path, at, db))
+    by_id = {work["id"]: work for work in works.to_pylist()}
+    rows: dict[str, dict[str, list[dict[str, Any]]]] = {
+        work_id: {"claims": [], "uses": [], "texts": []} for work_id in by_id
+    }
+    for name, table in (("claims", found), ("uses", uses), ("texts", passages)):
+        for row in table.to_pylist():
+            if row["work_id"] in rows:
+                rows[row["work_id"]][name].append(row)
+    return [_paper(by_id[work_id], **rows[work_id]) for work_id in ids if work_id in by_id]
 
 
-def _rows(
-    db: duckdb.DuckDBPyConnection, sql: str, values: dict[str, Any]
-) -> Sequence[dict[str, Any]]:
-    rows: list[dict[str, Any]] = db.sql(sql, params=values).to_arrow_table().to_pylist()
-    return rows
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _dataset_papers(path: Path, at: str, _db: duckdb.DuckDBPyConnection) -> Any:
+    return dataset_papers(_db)
+
+
+def _paper(
+    work: dict[str, Any],
+    *,
+    claims: list[dict[str, Any]],
+    uses: list[dict[str, Any]],
+    texts: list[dict[str, Any]],
+) -> dict[str, Any]:
+    uses.sort(key=lambda use: use["start"])
+    claims.sort(key=lambda claim: (claim["role"], claim["dataset"]))
+    own = [("title", 0, work["title"]), ("abstract", 0, work["abstract"])]
+    held = {section for section, _, text in own if text}
+    full = sorted(texts, key=lambda row: (row["section"], row["order"]))
+    own += [(row["section"], row["order"], row["text"]) for row in full]
+    seen: set[tuple[str, int]] = set()
+    passages = []
+    for place, (section, order, text) in enumerate(own):
+        # A title or abstract of a full text gives way to the work's own.
+        if not text or (section, order) in seen or (place > 1 and section in held):
+            continue
+        seen.add((section, order))
+        spans = _spans(uses, section, order)
+        passages.append({"section": section, "order": order, "text": text, "spans": spans})
+    return {"work": work, "claims": claims, "uses": uses, "passages": passages}
+
+
+def paper(path: Path, at: str, work_id: str) -> dict[str, Any]:
+    """Everything on one paper, as `papers` gives it.
+
+    Raises:
+        KeyError: the survey has no such paper.
+    """
+    found = papers(path, at, (work_id,))
+    if not found:
+        raise KeyError(work_id)
+    return found[0]
 
 
 def _spans(uses: Sequence[dict[str, Any]], section: str, order: int) -> _Spans:
@@ -206,3 +219,10 @@ def _spans(uses: Sequence[dict[str, Any]], section: str, order: int) -> _Spans:
         for use in uses
         if use["section"] == section and use["order"] == order
     ]
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def snapshot_id(path: Path) -> str:
+    """The id of a released snapshot; "" for a survey that still grows."""
+    file = path / SNAPSHOT
+    return str(json.loads(file.read_text(encoding="utf-8"))["id"]) if file.exists() else ""

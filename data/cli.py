@@ -301,6 +301,10 @@ def _one_form(as_json: bool, as_csv: bool) -> None:
 
 @app.command()
 def export(
+    directory: Annotated[
+        Path | None,
+        typer.Argument(help="Absent or empty folder for a release: tables, figures, checksums."),
+    ] = None,
     prisma: Annotated[
         Path | None,
         typer.Option(help="Folder for prisma.svg and .json, coverage.csv, methods.txt."),
@@ -320,17 +324,23 @@ def export(
             show_default="by the ending",
         ),
     ] = None,
+    licence: Annotated[
+        str, typer.Option(help="SPDX id of the licence that a release states for its data.")
+    ] = "CC-BY-4.0",
     corpus: CorpusDir = HERE,
 ) -> None:
-    """Write the account of the survey (PRISMA 2020), a copy to give away, or the decisions."""
+    """Release the survey as one immutable snapshot; or its account, a copy, or its decisions."""
     from data.corpus import Corpus
     from data.publish import publish
 
-    if prisma is None and without_text is None and decisions is None:
+    if not any((directory, prisma, without_text, decisions)):
         raise InputError(
-            "nothing to write; give --prisma FOLDER, --without-text FOLDER or --decisions FILE"
+            "nothing to write; give a FOLDER for a release, --prisma FOLDER, --without-text FOLDER "
+            "or --decisions FILE"
         )
     survey = Corpus(corpus)
+    if directory is not None:
+        _release(survey, directory, licence=licence)
     if decisions is not None:
         _export_decisions(survey, decisions, format)
     if prisma is not None:
@@ -393,6 +403,21 @@ def _set_aside(survey: Corpus, file: Path, rejects: Sequence[Reject]) -> None:
         f"{len(rejects)} rows of {file} are set aside here with their reasons; correct them and "
         "import again: nothing is taken twice",
         path=path,
+    )
+
+
+def _release(survey: Corpus, directory: Path, *, licence: str) -> None:
+    from datetime import UTC, datetime
+    from importlib.metadata import version
+
+    from data.release import release
+
+    done = release(
+        survey, directory, now=datetime.now(UTC), version=version("cats-toolkit"), licence=licence
+    )
+    say(
+        f"released {done.works} works and {done.uses} uses in {done.files} files to {directory}; "
+        f"its id is {done.id}"
     )
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     import duckdb
 
 PROTOCOL = "protocol.toml"
+SNAPSHOT = "snapshot.json"  # in a released survey, which nothing may change
 FOLDERS: Mapping[type[Record], str] = {
     Work: "works",
     Passage: "passages",
@@ -45,6 +46,17 @@ FOLDERS: Mapping[type[Record], str] = {
     Candidate: "candidates",
     Result: "results",
 }
+TOLD_PART = "told.parquet"  # in a survey that was given away without texts
+_JOURNAL = "journal.db"
+# What papers are about, and whether more than title and abstract of them was read.
+TOPICS = ("modality", "organ", "task")
+TOLD = pa.schema(
+    [
+        pa.field("work_id", pa.string(), nullable=False),
+        pa.field("full_text", pa.bool_(), nullable=False),
+        *(pa.field(by, pa.list_(pa.string())) for by in TOPICS),
+    ]
+)
 _PARTIAL = ".partial-"
 _WORKS_AT_ONCE = 20_000  # works whose abstracts are in memory together, 2 kB each
 _TEXTS_AT_ONCE = 200  # works whose full texts are, 100 kB each
@@ -152,16 +164,42 @@ class Corpus:
         write_whole(path / PROTOCOL, lambda file: file.write(protocol.encode()))
         return cls(path)
 
+    @property
+    def is_snapshot(self) -> bool:
+        """Whether the survey is a release (`data.release`), which nothing may change."""
+        return (self.path / SNAPSHOT).exists()
+
     def journal(self) -> Journal:
-        """The journal of this survey, opened."""
-        return Journal(self.path / "journal.db")
+        """The journal of this survey, opened to write.
+
+        Raises:
+            InputError: the survey is a snapshot.
+        """
+        self._refuse_snapshot()
+        return Journal(self.path / _JOURNAL)
+
+    def journal_as_it_is(self) -> Journal:
+        """The journal of this survey, opened to read; nothing is written."""
+        return Journal.reading(self.path / _JOURNAL)
+
+    def _refuse_snapshot(self) -> None:
+        if self.is_snapshot:
+            raise InputError(
+                "this is a released snapshot, which nothing may change; work on the survey that "
+                f"it was made of, or on a copy without {SNAPSHOT}",
+                path=self.path,
+            )
 
     def append(self, kind: type[R], records: Iterable[R], *, name: str) -> Path:
         """Write one part of records; a part of the same name is replaced whole.
 
         Args:
             name: the part's name without ending; unique to a run and a page or batch.
+
+        Raises:
+            InputError: the survey is a snapshot.
         """
+        self._refuse_snapshot()
         folder = self.path / FOLDERS[kind]
         folder.mkdir(exist_ok=True)
         part = folder / f"{name}.parquet"
@@ -175,13 +213,14 @@ class Corpus:
         Views: works (newest fetch), eligible (works left in by the protocol), included (works left
         in by screening, a paper of several versions once), passages, uses and candidates (of the
         latest run), annotated, results, decisions, sample (the gold papers drawn), hits, screened,
-        sought, versions, checkpoints, runs, and survey (one row: the directory's path).
+        sought, versions, checkpoints, runs, survey (one row: the directory's path), and told
+        (columns as `TOLD`: what was read of papers whose texts did not come along).
         """
         import duckdb  # not needed to write, and 25 MB in each process that only writes
 
         db = duckdb.connect()
         # The journal is read first: what it calls annotated is on disk already.
-        with self.journal() as journal:
+        with self.journal_as_it_is() as journal:
             tables = {
                 name: journal.table(name)
                 for name in ("runs", "checkpoints", "hits", "screened", "sought", "versions")
@@ -196,6 +235,9 @@ class Corpus:
             self._parts(db, kind, f"all_{folder}")
         for view in (_WORKS, _ANNOTATED, _USES, _CANDIDATES, _PASSAGES, _ELIGIBLE, _INCLUDED):
             db.execute(view)
+        # What was read of papers whose texts did not come along; see `data.publish`.
+        told = self.path / TOLD_PART
+        db.register("told", pq.read_table(told) if told.is_file() else TOLD.empty_table())
         db.execute("CREATE VIEW results AS SELECT * EXCLUDE (filename) FROM all_results")
         return db
 
@@ -222,6 +264,10 @@ class Corpus:
     def works(self) -> Iterator[Work]:
         """The works as newest fetched, in the order of their ids."""
         return from_table(Work, self.table("SELECT * FROM works ORDER BY id"))
+
+    def included(self) -> Iterator[Work]:
+        """The works in the survey, a paper of several versions once, in the order of their ids."""
+        return from_table(Work, self.table("SELECT * FROM included ORDER BY id"))
 
     def uses(self) -> Iterator[Use]:
         """The uses of each work's latest annotation run, by work, passage and place."""

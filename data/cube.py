@@ -25,6 +25,7 @@ from data.catalogue import MEDICAL, NATURAL, Catalogue, load
 from data.citations import dataset_papers, survey_catalogue
 from data.claims import citing as cited_by
 from data.claims import claims
+from data.corpus import TOLD
 from data.errors import InputError
 from data.records import ROLES, Role
 
@@ -229,8 +230,12 @@ _COUNTRIES = """WITH listed AS (SELECT paper, CASE WHEN len(countries) > 0
     FROM papers JOIN works USING (id))
     SELECT paper, countries, dense_rank() OVER (ORDER BY countries) - 1 AS place
     FROM listed ORDER BY paper"""
-_TOPICS = """SELECT {bits} AS bits FROM (SELECT paper, concat_ws(' ', title, abstract) AS text
-    FROM papers JOIN works USING (id)) ORDER BY paper"""
+_TOPICS = """SELECT {bits} AS bits FROM papers LEFT JOIN topics ON topics.work_id = papers.id
+    ORDER BY paper"""
+# Of the papers of `works`, what `told` says, else the words of title and abstract.
+_WORDS = """SELECT id AS work_id, {columns}
+    FROM (SELECT id, concat_ws(' ', title, abstract) AS text FROM {works})
+    LEFT JOIN told ON told.work_id = id"""
 _USES = """SELECT paper, dataset, CAST(CASE WHEN state = 'rejected' THEN -1 ELSE score END AS FLOAT)
         AS score, CAST(coalesce(predicted_score, -1) AS FLOAT) AS predicted,
         named, implied, coalesce(cited, FALSE) AS cited
@@ -248,6 +253,7 @@ def cube(
     predicted: pa.Table | None = None,
     full_texts: Iterable[str] = (),
     citing: pa.Table | None = None,
+    topics: pa.Table | None = None,
     catalogue: Catalogue | None = None,
 ) -> Cube:
     """The cube of these papers and the claims on them.
@@ -259,12 +265,18 @@ def cube(
             people decided; what `found` says if None. Corrections compare it with gold labels.
         full_texts: ids of the works of which more than title and abstract was read.
         citing: columns work_id, dataset, as `data.claims.citing` gives them; none if None.
+        topics: columns work_id, modality, organ, task (lists of names), as `survey_topics` gives
+            them; what titles and abstracts say if None.
         catalogue: tells natural from medical images; the packaged one if None.
     """
     known = catalogue or _packaged()
     with duckdb.connect() as db:
         db.register("claims", found)
         db.register("works", works)
+        db.register("told", _NONE_TOLD)
+        db.register(
+            "topics", db.sql(_words("works")).to_arrow_table() if topics is None else topics
+        )
         db.register("predicted", found if predicted is None else predicted)
         db.register("citing", _NONE_CITED if citing is None else citing)
         db.register("full_texts", pa.table({"id": pa.array(list(full_texts), pa.string())}))
@@ -294,6 +306,23 @@ def cube(
             {each.id: each.year for each in known.datasets.values() if each.year}
         ),
     )
+
+
+def _words(works: str) -> str:
+    """A query for the topics of the papers in a view."""
+    columns = []
+    for by in TOPICS:
+        tests = ", ".join(
+            f"CASE WHEN regexp_matches(text, '\\b(?:{pattern})\\b', 'i') THEN '{name}' END"
+            for name, pattern in patterns(by).items()
+        )
+        columns.append(
+            f"coalesce(told.{by}, list_filter([{tests}], lambda name: name IS NOT NULL)) AS {by}"
+        )
+    return _WORDS.format(columns=", ".join(columns), works=works)
+
+
+_NONE_TOLD = TOLD.empty_table()
 
 
 @cache
@@ -352,8 +381,8 @@ def _topics(db: duckdb.DuckDBPyConnection, by: By) -> Groups:
     """One bit a topic: a set is a number."""
     tests = patterns(by)
     bits = " + ".join(
-        f"CASE WHEN regexp_matches(text, '\\b(?:{pattern})\\b', 'i') THEN {1 << i} ELSE 0 END"
-        for i, pattern in enumerate(tests.values())
+        f"CASE WHEN list_contains({by}, '{name}') THEN {1 << i} ELSE 0 END"
+        for i, name in enumerate(tests)
     )
     told = _array(db.sql(_TOPICS.format(bits=bits)).to_arrow_table(), "bits").astype(np.int64)
     distinct, of_paper = np.unique(told, return_inverse=True)
@@ -394,22 +423,43 @@ def survey_cube(db: duckdb.DuckDBPyConnection) -> Cube:
         db: a connection from `Corpus.connect`.
     """
     papers = dataset_papers(db)
+    # Without the texts, which are larger than all the rest.
     works = db.sql(
-        "SELECT * FROM included SEMI JOIN annotated ON included.id = annotated.work_id"
+        "SELECT * EXCLUDE (title, abstract, authors) FROM included "
+        "SEMI JOIN annotated ON included.id = annotated.work_id"
     ).to_arrow_table()
-    uses = db.sql("SELECT * FROM uses SEMI JOIN included ON id = work_id").to_arrow_table()
+    uses = db.sql(
+        "SELECT * EXCLUDE (evidence, also) FROM uses SEMI JOIN included ON id = work_id"
+    ).to_arrow_table()
     decisions = db.sql("SELECT * FROM decisions SEMI JOIN included ON id = work_id")
     predicted = db.sql(
         "SELECT work_id, dataset, role, max(score) AS score FROM uses GROUP BY ALL"
     ).to_arrow_table()
-    full = db.sql(
-        "SELECT DISTINCT work_id FROM passages WHERE section NOT IN ('title', 'abstract')"
-    ).to_arrow_table()
+    topics = survey_topics(db)
     return cube(
         claims(uses, decisions.to_arrow_table(), works=works, papers=papers),
         works,
         predicted=predicted,
-        full_texts=full["work_id"].to_pylist(),
+        full_texts=topics.filter(topics["full_text"])["work_id"].to_pylist(),
         citing=cited_by(works, papers),
+        topics=topics,
         catalogue=survey_catalogue(db),
     )
+
+
+def survey_topics(db: duckdb.DuckDBPyConnection) -> pa.Table:
+    """What a survey's annotated papers are about by the words of title and abstract, and whether
+    more of them was read; the survey's own word where it came without texts.
+
+    Args:
+        db: a connection from `Corpus.connect`.
+
+    Returns: columns as `data.corpus.TOLD`, by work.
+    """
+    full = """SELECT DISTINCT work_id FROM passages WHERE section NOT IN ('title', 'abstract')
+        UNION SELECT work_id FROM told WHERE full_text"""
+    papers = "(SELECT * FROM included SEMI JOIN annotated ON included.id = annotated.work_id)"
+    return db.sql(
+        f"SELECT words.work_id, words.work_id IN ({full}) AS full_text, {', '.join(TOPICS)} "
+        f"FROM ({_words(papers)}) AS words ORDER BY 1"
+    ).to_arrow_table()

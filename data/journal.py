@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 
@@ -205,32 +206,54 @@ class Journal:
         # Streamlit runs each script pass on another thread, and many threads mine. SQLite itself
         # serialises the calls; transactions are serialised here.
         self._lock = threading.RLock()
-        with _told(path):
-            self._db = sqlite3.connect(
-                path,
-                timeout=_BUSY_MS / 1000,
-                isolation_level=None,
-                check_same_thread=False,
-                factory=_Connection,
-            )
-        self._db.path = path
+        self._db = _opened(str(path), path)
         try:
-            self._prepare()
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._bring_up_to_date()
         except BaseException:
             self._db.close()
             raise
 
-    def _prepare(self) -> None:
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        layout = self._db.execute("PRAGMA user_version").fetchone()[0]
+    @classmethod
+    def reading(cls, path: Path) -> Journal:
+        """The journal at `path` to read only: an absent one is empty, and no file is made.
+
+        One of an earlier layout is brought up to date in memory.
+
+        Raises:
+            InputError: as for the class.
+        """
+        journal = cls.__new__(cls)
+        journal.path, journal._lock = path, threading.RLock()
+        place = f"file:{quote(str(path.absolute()))}?mode=ro" if path.exists() else ":memory:"
+        journal._db = _opened(place, path)
+        try:
+            if not journal._is_current():
+                memory = _opened(":memory:", path)
+                with _told(path):
+                    journal._db.backup(memory)
+                journal._db.close()
+                journal._db = memory
+                journal._bring_up_to_date()
+        except BaseException:
+            journal._db.close()
+            raise
+        return journal
+
+    def _is_current(self) -> bool:
+        """Whether the tables are those of this layout."""
+        layout = int(self._db.execute("PRAGMA user_version").fetchone()[0])
         if layout > _LAYOUT:
             raise InputError(
                 f"journal layout {layout} is newer than {_LAYOUT}, the latest this version of "
                 "cats knows; upgrade cats",
                 path=self.path,
             )
-        if layout < _LAYOUT:
+        return layout == _LAYOUT
+
+    def _bring_up_to_date(self) -> None:
+        if not self._is_current():
             self._db.executescript(_MAKE)
             self._widen()
 
@@ -594,6 +617,21 @@ class Journal:
             [pa.array(value, field.type) for value, field in zip(values, schema, strict=True)],
             schema=schema,
         )
+
+
+def _opened(place: str, path: Path) -> _Connection:
+    """A connection to a file's name, address (`file:`) or memory, whose faults speak of `path`."""
+    with _told(path):
+        db = sqlite3.connect(
+            place,
+            uri=place.startswith("file:"),
+            timeout=_BUSY_MS / 1000,
+            isolation_level=None,
+            check_same_thread=False,
+            factory=_Connection,
+        )
+    db.path = path
+    return db
 
 
 def _decision_row(decision: Decision) -> tuple[Any, ...]:

@@ -6,7 +6,10 @@ import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from data.corpus import PROTOCOL, Corpus
+import pyarrow.parquet as pq
+
+from data.corpus import PROTOCOL, TOLD_PART, Corpus, write_whole
+from data.cube import survey_topics
 from data.errors import InputError
 from data.records import Result, Use, Work, from_table
 
@@ -41,10 +44,13 @@ def publish(corpus: Corpus, out: Path) -> Published:
     given.append(Work, works, name=_PART)
     uses = [replace(use, evidence="", also=()) for use in corpus.uses()]
     given.append(Use, uses, name=_PART)
+    with corpus.connect() as db:
+        told = survey_topics(db)
+    write_whole(out / TOLD_PART, lambda file: pq.write_table(told, file, compression="zstd"))
     results = corpus.table("SELECT * FROM results")
     if results.num_rows:
         given.append(Result, from_table(Result, results), name=_PART)
-    with corpus.journal() as journal:
+    with corpus.journal_as_it_is() as journal:
         journal.copy(out / "journal.db")
     for own in ("datasets.csv", "dataset_papers.csv"):  # the survey's additions to the catalogue
         if (corpus.path / own).is_file():

@@ -1,51 +1,109 @@
-"""What the survey holds, and its most used sources."""
+"""What the survey says in a few sentences, what it rests on, and what it cannot tell."""
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
-from dashboard import charts, survey
+from dashboard import charts, exhibit, filters, numbers, page, survey
+from data.cube import Selection
 from data.trends import leading
 
-_TOP = 6
+_TOP = 8
+_SURE: dict[str, tuple[Literal["green", "orange", "gray"], str]] = {
+    "corrected": ("green", "corrected by people's labels"),
+    "uncorrected": ("orange", "as the annotator found it"),
+    "undetermined": ("gray", "cannot be told from these papers"),
+}
+_MORE: dict[str, tuple[str, str, dict[str, str] | None]] = {
+    "most used": ("views/sources.py", "All sources", None),
+    "medical": ("views/compare.py", "Compare the periods", {"of": "natural or medical images"}),
+    "implied": ("views/trends.py", "By year", {"of": "named or implied"}),
+    "concentration": ("views/sources.py", "Concentration", None),
+    "unnamed": ("views/quality.py", "How good is the annotator?", None),
+}
 
-path = survey.directory()
-at, sample = survey.stamp(path), survey.is_sample(path)
-counts = survey.counts(path, at)
-
-st.title("Which datasets do papers transfer from?")
-shown = ("works", "in the survey", "annotated", "uses", "decisions", "results")
-for column, name in zip(st.columns(len(shown)), shown, strict=True):
-    column.metric(name, f"{counts[name]:,}")
-if not counts["works"]:
-    st.info("No works yet: `cats mine`, or `cats mine --from FILE`. This page follows by itself.")
-    st.stop()
+here = page.opened(
+    "Which datasets do papers transfer from?",
+    "In medical image classification a network is trained first on a *source* dataset and then "
+    "carried to a small *target*. This survey counts which sources papers say they use.",
+)
+where = Selection(text=numbers.kind_of_text(here.path, here.at))
+source = numbers.source(here.path, here.at, filters.in_words(where))
+counts = survey.counts(here.path, here.at)
 left = counts["in the survey"] - counts["annotated"]
 if left > 0:
-    st.info(f"{left:,} works of the survey are not annotated yet: `cats annotate`.")
+    st.info(
+        f"{left:,} of {counts['in the survey']:,} papers are not annotated yet, so that these "
+        "figures will move: `cats annotate`.",
+        icon=":material/pending:",
+    )
 
-frame, note = survey.shares(path, at, by="year", role="source", among="all")
-chosen = frame[frame["dataset"].isin(leading(frame, _TOP))]
-first, second = st.columns([3, 2])
+st.header("What it says", anchor=False)
+for place, found in enumerate(numbers.findings(here.path, here.at, where)):
+    if place % 2 == 0:
+        halves = st.columns(2, gap="small")
+    colour, label = _SURE[found.sure]
+    with halves[place % 2].container(border=True, gap="small", height="stretch"):
+        st.markdown(filters.as_text(found.sentence))
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.badge(label, color=colour, help=found.how_sure)
+            target, words, query = _MORE[found.name]
+            st.page_link(target, label=words, query_params=query)
+
+st.header("How it changes", anchor=False)
+first, second = st.columns(2, gap="large")
+images = numbers.shares_of(here.path, here.at, by="year", of="images", where=where)
+frame = numbers.shares_of(here.path, here.at, by="all", where=where)
 with first:
-    if chosen.empty:
+    if images.empty:
         st.info("No source found yet.")
     else:
-        figure = charts.over_years(chosen, title="Most used sources", sample=sample)
-        st.plotly_chart(figure, key="sources", alt="Share of papers that use each source, by year")
+        chart = charts.over_years(
+            images[images["dataset"] != "unknown"],
+            title="Share of papers whose source holds natural or medical images, by year",
+            this_year=numbers.this_year(),
+            sample=here.sample,
+            role=None,
+        )
+        exhibit.show(chart, key="images", source=source)
 with second:
-    figure = charts.papers(
-        survey.papers_by_year(path, at), title="Papers in the survey", sample=sample
-    )
-    st.plotly_chart(figure, key="papers", alt="Papers in the survey by year")
-st.caption(note)
-reasons = {
-    name.removeprefix("left out: "): count
-    for name, count in counts.items()
-    if name.startswith("left out: ")
-}
-if reasons:
-    st.subheader("Left out, and why")
-    st.dataframe(
-        {"reason": list(reasons), "works": list(reasons.values())}, hide_index=True, width="content"
-    )
+    if not frame.empty:
+        chart = charts.ranking(
+            frame[frame["dataset"].isin(leading(frame, _TOP))],
+            title="Most used sources, share of papers in all years",
+            sample=here.sample,
+            role="source",
+        )
+        exhibit.show(chart, key="ranking", source=source)
+
+st.header("What it rests on", anchor=False)
+with st.container(horizontal=True, gap="large"):
+    for name in ("works", "in the survey", "annotated", "uses", "decisions"):
+        st.metric(name, f"{counts[name]:,}", width="content")
+read = numbers.read_of(here.path, here.at)
+parts = [f"{n:,} by {'title and ' if text == 'abstract' else ''}{text}" for text, n in read.items()]
+st.markdown(f"Papers read: {', '.join(parts) or 'none'}.")
+chart = charts.papers(
+    survey.papers_by_year(here.path, here.at),
+    title="Papers in the survey, by year",
+    this_year=numbers.this_year(),
+    sample=here.sample,
+)
+exhibit.show(chart, key="papers", source=source)
+
+st.header("What it cannot tell", anchor=False)
+st.markdown(
+    """
+- **What papers do not say.** Counted is what is written. A paper that starts from ImageNet and
+  does not say so is counted as one without a source; abstracts say less than full texts, so that
+  the two are never mixed unless you ask for it.
+- **Whether a choice was good.** That many use a source is no evidence that it works: see
+  *Choose a source* for what was measured.
+- **Errors of the annotator.** The intervals cover chance. Only where people have labelled a
+  random sample are figures corrected for errors: see *Quality*.
+- **Papers outside the question.** The survey holds what its protocol asked for: see
+  *Method and data*.
+"""
+)

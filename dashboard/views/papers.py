@@ -1,62 +1,50 @@
-"""Papers with their datasets and the words that show them."""
+"""The papers behind the numbers, with the words that show what each used."""
 
 from __future__ import annotations
 
-import html
+from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import survey
-from dashboard.evidence import badge, heading, marked
+from dashboard import evidence, filters, numbers, page, survey
 from data.records import ROLES
 
 _SIZE = 10
 
-path = survey.directory()
-at = survey.stamp(path)
-
-st.title("Papers")
-datasets, first_year, last_year = survey.choices(path, at)
-if not last_year:
-    st.info("No annotated papers yet: `cats mine`, then `cats annotate`.")
-    st.stop()
-columns = st.columns([3, 2, 1])
-words = columns[0].text_input("Words in title or abstract", key="words", bind="query-params")
-dataset = columns[1].selectbox("Dataset", ["", *datasets], key="dataset", bind="query-params")
-role = columns[2].selectbox("Role", ["", *ROLES], key="role", bind="query-params")
-years = (first_year, last_year)
-if first_year < last_year:
-    years = st.slider("Years", first_year, last_year, years, key="years")
-
-
-def _found(page: int) -> tuple[list[str], int]:
-    return survey.papers(
-        path,
-        at,
-        words=words.strip(),
-        dataset=dataset or "",
-        role=role or "",
-        years=years,
-        page=page,
-        size=_SIZE,
+here = page.opened("Papers and evidence", "Which papers are counted, and what do they say?")
+where = filters.selection(here.path, here.at)
+known = list(numbers.datasets(here.path, here.at)["dataset"])
+targets = list(numbers.datasets(here.path, here.at, "target")["dataset"])
+with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    dataset = st.selectbox(
+        "Dataset", known, index=None, placeholder="any", key="dataset", bind="query-params"
     )
+    role = st.selectbox(
+        "as", ROLES, index=None, placeholder="any role", key="role", bind="query-params", width=160
+    )
+    target = st.multiselect(
+        "with target", targets, key="target", bind="query-params", placeholder="any"
+    )
+    words = st.text_input("Words in title or abstract", key="words", bind="query-params").strip()
 
-
-ids, n_found = _found(0)
-st.caption(f"{n_found:,} papers")
-n_pages = -(-n_found // _SIZE)
+chosen = replace(where, targets=tuple(target), text="together" if role is None else where.text)
+ids = numbers.works(here.path, here.at, where=chosen, dataset=dataset, role=role)
+if words:
+    having = survey.with_words(here.path, here.at, words)
+    ids = [work_id for work_id in ids if work_id in having]
+st.markdown(f"**{len(ids):,} papers**, newest first")
+if not ids:
+    page.nothing("No paper meets all of these; take a filter away.")
+n_pages = -(-len(ids) // _SIZE)
+number = 1
 if n_pages > 1:
-    page = st.number_input(f"Page, of {n_pages:,}", 1, n_pages, 1, key="page")
-    ids, _ = _found(page - 1)
-for work_id in ids:
-    known = survey.paper(path, at, work_id)
-    with st.container(border=True):
-        pieces = [heading(known["work"])]
-        pieces.append("".join(badge(claim) for claim in known["claims"]))
-        for passage in known["passages"]:
-            # Of a full text only what names a dataset: a page shows twenty papers.
-            if passage["section"] == "abstract" or passage["spans"]:
-                label = html.escape(passage["section"])
-                text = marked(passage["text"], passage["spans"])
-                pieces.append(f'<span class="faint">{label}</span> {text}')
-        st.html('<div class="cats">' + "<br>".join(filter(None, pieces)) + "</div>")
+    number = st.pagination(n_pages, key="page", bind="query-params")
+shown = tuple(ids[(number - 1) * _SIZE : number * _SIZE])
+for known_paper in survey.papers(here.path, here.at, shown):
+    with st.container(border=True, gap="small"):
+        st.page_link(
+            "views/paper.py",
+            label=f"**{filters.as_text(known_paper['work']['title'] or '(untitled)')}**",
+            query_params={"id": known_paper["work"]["id"]},
+        )
+        st.html(evidence.summary(known_paper))

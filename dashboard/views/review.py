@@ -7,7 +7,7 @@ from typing import cast
 import streamlit as st
 
 from annotate.review import Shown
-from dashboard import survey
+from dashboard import numbers, survey
 from dashboard.panel.seat import work_through
 
 # Adjudicating has a page of its own.
@@ -25,6 +25,6 @@ st.sidebar.caption(_QUEUES[queue])
 path = survey.directory()
 trend = ""
 if queue == "gold":  # a person needs to stop some time; for which trend is a matter of choice
-    names, _, _ = survey.choices(path, survey.stamp(path))
+    names = list(numbers.datasets(path, survey.stamp(path), "source")["dataset"])
     trend = st.sidebar.selectbox("Enough for the share of", names, key="trend") or ""
 work_through(path, cast(Shown, queue), heading="Review", trend=trend)

@@ -1,53 +1,88 @@
-"""Shares of papers by year, venue, modality or country. The address holds the choice."""
+"""How the use of datasets changes: shares by year, venue, country, modality, organ or task."""
 
 from __future__ import annotations
 
+from typing import cast, get_args
+
 import streamlit as st
 
-from dashboard import charts, survey
-from data.cube import BYS
-from data.records import ROLES
+from dashboard import charts, exhibit, filters, numbers, page
+from data.cube import By, Of
+from data.records import Role
 from data.trends import leading
 
-_AMONG = {"all": "all papers", "transfer": "papers with a source"}  # as the chart says it
-_MOST = 8  # as many as colours
-_GROUPS = 20  # groups a chart holds; the table has all
+_BY: dict[str, str] = {name: name for name in get_args(By) if name != "all"}
+_ROLES: tuple[Role, ...] = ("source", "target", "mention")
+_OF = {
+    "dataset": "each dataset",
+    "images": "natural or medical images",
+    "naming": "named or implied",
+}
+_LEADING = 4  # lines that are told apart at a glance
+_GROUPS = 20  # groups that a chart holds; the table has all
 
-path = survey.directory()
-at, sample = survey.stamp(path), survey.is_sample(path)
-
-st.title("Trends")
-first, second, third = st.columns(3)
-by = first.selectbox("By", BYS, key="by", bind="query-params")
-role = second.selectbox("Datasets as", ROLES, key="role", bind="query-params")
-among = third.selectbox("Among papers", list(_AMONG), key="among", bind="query-params")
-frame, note = survey.shares(path, at, by=by, role=role, among=among)
+here = page.opened(
+    "Trends", "Which datasets do papers transfer from, and how is that changing over the years?"
+)
+where = filters.selection(here.path, here.at)
+with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    role = st.selectbox("Datasets as", _ROLES, key="role", bind="query-params")
+    by = cast(By, st.selectbox("By", list(_BY), key="by", bind="query-params"))
+    of = cast(
+        Of,
+        st.selectbox(
+            "Counting", list(_OF), format_func=_OF.__getitem__, key="of", bind="query-params"
+        ),
+    )
+    names: tuple[str, ...] = ()
+    if of == "dataset":
+        known = list(numbers.datasets(here.path, here.at, role)["dataset"])
+        names = tuple(
+            st.multiselect(
+                "Datasets",
+                known,
+                max_selections=charts.MOST_LINES,
+                key="dataset",
+                bind="query-params",
+                placeholder=f"the {_LEADING} most used",
+            )
+        )
+frame = numbers.shares_of(here.path, here.at, by=by, role=role, of=of, where=where)
 if frame.empty:
-    st.info(f"No dataset found as {role} yet: `cats mine`, then `cats annotate`.")
-    st.stop()
-datasets = st.multiselect(
-    "Datasets (none chosen: the most used)",
-    list(frame["dataset"].unique()),
-    max_selections=_MOST,
-    key="dataset",
-    bind="query-params",
-)
-chosen = frame[frame["dataset"].isin(datasets or leading(frame, 5))]
-title = f"Datasets as {role}, by {by}, among {_AMONG[among]}"
-if by == "year":
-    figure = charts.over_years(chosen, title=title, sample=sample)
-else:
-    largest = frame.groupby("group")["n_papers"].first().nlargest(_GROUPS).index
-    figure = charts.over_groups(chosen[chosen["group"].isin(largest)], title=title, sample=sample)
-st.plotly_chart(figure, key="shares", alt=title)
-st.caption(f"{note}. Groups of fewer than 30 papers are hollow.")
-st.dataframe(
-    chosen,
-    hide_index=True,
-    column_config={
-        name: st.column_config.NumberColumn(format="percent") for name in ("share", "low", "high")
-    },
-)
-st.download_button(
-    "Download as CSV", frame.to_csv(index=False), file_name=f"cats-{role}-by-{by}.csv"
-)
+    page.nothing(f"No paper of this choice has a dataset as {role}.")
+chosen = frame[frame["dataset"].isin(names or leading(frame, _LEADING))]
+what = {
+    "dataset": f"Share of papers that use each dataset as {role}",
+    "images": f"Share of papers with natural or medical images as {role}",
+    "naming": f"Share of papers that name a {role}, or only imply it by a model",
+}[of]
+title = f"{what}, by {by}"
+source = numbers.source(here.path, here.at, filters.in_words(where))
+page.growth(here, role=role, of=of, where=where, names=list(chosen["dataset"].unique()))
+values = {"As found": charts.SHARE}
+if chosen["corrected"].notna().any():
+    values["Corrected for the annotator's errors"] = charts.CORRECTED
+for column, (label, value) in zip(st.columns(len(values)), values.items(), strict=True):
+    with column:
+        told = title if len(values) == 1 else f"{title}. {label}"
+        if by == "year":
+            chart = charts.over_years(
+                chosen,
+                title=told,
+                this_year=numbers.this_year(),
+                sample=here.sample,
+                value=value,
+                role=role if of == "dataset" else None,
+            )
+        else:
+            largest = chosen.groupby("group")["n_papers"].first().nlargest(_GROUPS).index
+            chart = charts.over_groups(
+                chosen[chosen["group"].isin(largest)],
+                title=told,
+                by=by,
+                sample=here.sample,
+                value=value,
+                role=role if of == "dataset" else None,
+            )
+        exhibit.show(chart, key=f"shares-{value[0]}", source=source)
+page.counted(here, where, chosen)

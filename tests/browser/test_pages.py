@@ -62,9 +62,6 @@ def opened(tab: object, address: str, heading: str) -> object:
 @pytest.mark.parametrize(
     ("path", "heading", "shown"),
     [
-        ("", "Which datasets do papers transfer from?", ".js-plotly-plot"),
-        ("trends", "Trends", ".js-plotly-plot"),
-        ("papers", "Papers", "mark.source"),
         ("review", "Review", ".panel mark.own"),
         ("adjudicate", "Adjudicate", ".panel"),
         ("agreement", "Agreement", "[data-testid=stAlert]"),
@@ -77,11 +74,3 @@ def test_every_page_opens_by_its_address(
     page.locator(shown).first.wait_for()  # type: ignore[attr-defined]
     assert page.get_by_test_id("stException").count() == 0  # type: ignore[attr-defined]
     assert page.faults == []  # type: ignore[attr-defined]
-
-
-def test_an_address_holds_the_choice(tab: object, url: str) -> None:
-    page = opened(tab, f"{url}/trends?by=country&role=target&among=transfer", "Trends")
-    chart = page.locator(".gtitle")  # type: ignore[attr-defined]
-    playwright.expect(chart).to_contain_text(
-        "Datasets as target, by country, among papers with a source", timeout=30_000
-    )

@@ -1,5 +1,6 @@
 import html
 import re
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from dashboard import charts
 from dashboard.demo import protocol_text
 from dashboard.evidence import badge, heading, marked
+from dashboard.source import Source
 from dashboard.survey import stamp
 from data.records import Work
 from data.sample import LABEL
@@ -65,29 +67,116 @@ def frame(**columns: Any) -> pd.DataFrame:
     return pd.DataFrame(plain | rest | columns)
 
 
+def over_years(rows: pd.DataFrame, *, this_year: int = 2021, sample: bool = False) -> charts.Chart:
+    return charts.over_years(rows, title="T", this_year=this_year, sample=sample)
+
+
 def test_a_chart_over_years_shows_share_band_and_few_papers() -> None:
-    figure = charts.over_years(frame(), title="T", sample=True)
-    band, line = figure.data
-    assert list(line.y) == [0.0, 0.5]
-    assert list(line.marker.symbol) == ["circle-open", "circle"]
+    band, over, tail, points = over_years(frame()).figure.data
+    assert list(points.y) == [0.0, 0.5]
+    assert list(points.marker.symbol) == ["circle-open", "circle"]
     assert list(band.y) == [0.65, 0.35], "before its first use a dataset has no band"
-    assert LABEL in figure.layout.title.text
-    assert LABEL not in charts.over_years(frame(), title="T", sample=False).layout.title.text
+    assert (list(over.x), list(tail.x), tail.line.dash) == ([2020], [2020, 2021], "dot")
+    assert "n = 40" in points.hovertext[1]
+
+
+def test_a_chart_of_the_sample_says_so() -> None:
+    for sample in (True, False):
+        said = [each.text for each in over_years(frame(), sample=sample).figure.layout.annotations]
+        assert (LABEL in said) is sample
+
+
+def test_a_chart_has_its_table_its_words_and_its_papers() -> None:
+    chart = over_years(frame())
+    assert list(chart.table["year"]) == [2020, 2021]
+    assert chart.alt == (
+        "Line chart. T. A goes from 0% in 2020 (n = 10 papers) to 50% in 2021 (n = 40)."
+    )
+    assert chart.behind[1] == {"dataset": "A", "role": "source", "years": ["2021", "2021"]}
+    assert list(chart.figure.data[-1].customdata) == [0, 1]
+    assert "2021 is not over" in chart.note
+    assert "fewer than 30" in chart.note
+
+
+def test_unknown_years_are_not_drawn() -> None:
+    assert list(over_years(frame(group=["2020", "unknown"])).table["year"]) == [2020]
 
 
 def test_a_chart_over_groups_says_n_and_interval() -> None:
-    figure = charts.over_groups(frame(group=["US", "DE"]), title="T", sample=False)
-    (points,) = figure.data
+    chart = charts.over_groups(
+        frame(group=["US", "DE"]), title="T", by="country", sample=False, role="source"
+    )
+    (points,) = chart.figure.data
     assert set(points.y) == {"US (n = 10)", "DE (n = 40)"}
     assert list(points.error_x.array) == pytest.approx([0.28, 0.15])
     assert list(points.error_x.arrayminus) == pytest.approx([0.0, 0.15])
+    assert chart.behind[1] == {"dataset": "A", "role": "source", "country": ["DE"]}
+
+
+def test_a_ranking_has_the_most_used_on_top() -> None:
+    rows = frame(dataset=["A", "B"], group=["all", "all"])
+    chart = charts.ranking(rows, title="T", sample=False, role="target")
+    assert list(chart.table["dataset"]) == ["B", "A"]
+    assert chart.behind[0] == {"dataset": "B", "role": "target"}
+    assert chart.alt == "Bar chart. T. The highest: B: 50% (20 of 40 papers)."
+
+
+def test_a_matrix_leaves_cells_of_few_papers_hollow() -> None:
+    rows = frame(group=["mri", "ct"], n=[3, 20], share=[0.3, 0.5])
+    chart = charts.matrix(rows, title="T", by="modality", sample=False, role="source")
+    cells, many, few = chart.figure.data
+    assert [list(row) for row in cells.z] == [[0.5, pytest.approx(float("nan"), nan_ok=True)]]
+    assert (list(many.text), list(few.text)) == (["50%"], ["30%"])
+    assert few.marker.symbol == "square-open"
+
+
+def test_a_difference_that_holds_zero_is_hollow() -> None:
+    row = {"dataset": "A", "n_1": 5, "n_papers_1": 50, "share_1": 0.1, "n_2": 2, "n_papers_2": 40}
+    row |= {"share_2": 0.05, "difference": 0.05, "low": -0.02, "high": 0.12}
+    rows = pd.DataFrame([row, row | {"dataset": "B", "low": 0.01}])
+    value = ("difference", "low", "high")
+    chart = charts.differences(
+        rows, title="T", first="new", second="old", sample=False, value=value
+    )
+    assert list(chart.figure.data[0].marker.symbol) == ["diamond-open", "diamond"]
+    said = charts.verdicts(rows, "new", "old")
+    assert said[0].startswith("A: undecided. 10.0% of n = 50 against 5.0% of n = 40 in old")
+    assert said[1].startswith("B: more in new")
 
 
 def test_eight_datasets_are_told_apart_without_colour() -> None:
     names = [f"D{n}" for n in range(8)]
     wide = pd.concat([frame(dataset=[name, name]) for name in names])
-    lines = [trace for trace in charts.over_years(wide, title="", sample=False).data if trace.name]
-    assert len({(line.marker.symbol[1], line.line.dash) for line in lines}) == 8
+    named = [trace for trace in over_years(wide).figure.data if trace.name]
+    assert len({points.marker.symbol[1] for points in named}) == 8
+
+
+def luminance(colour: str) -> float:
+    """Source: WCAG 2.2, relative luminance."""
+    parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    red, green, blue = (
+        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("ground", ["light", "dark"])
+def test_every_colour_stands_out_on_the_page(ground: str) -> None:
+    theme = tomllib.loads((Path(charts.__file__).parent / "theme.toml").read_text())["theme"]
+    behind = luminance(theme[ground]["backgroundColor"])
+    for colour in charts.COLOURS:
+        dark, light = sorted((luminance(colour), behind))
+        assert (light + 0.05) / (dark + 0.05) >= 3, colour  # WCAG 1.4.11, graphical objects
+
+
+def test_a_citation_holds_what_draws_the_figure_again() -> None:
+    source = Source(
+        survey="S", state="snapshot cats-1", choice="modality mri", drawn=NOW.date(), version="0.1"
+    )
+    assert source.citation("T, by year") == (
+        "T, by year (modality mri). From: S, snapshot cats-1. Drawn 2026-11-01 with CATS 0.1."
+    )
+    assert source.file_name("T, by year") == "cats-t-by-year-2026-11-01"
 
 
 def test_the_stamp_follows_parts_and_decisions(tmp_path: Path) -> None:

@@ -11,10 +11,9 @@ import dashboard
 from dashboard import identity
 from dashboard import survey as survey_module
 from data.corpus import Corpus
-from data.records import Work
 
 _FOLDER = Path(dashboard.__path__[0])
-VIEWS = ["overview", "trends", "papers", "review", "adjudicate", "agreement"]
+VIEWS = ["review", "adjudicate", "agreement"]  # the others are in test_pages.py
 EVIL = "<script>alert(1)</script> & <b>bold</b>"
 
 
@@ -79,85 +78,6 @@ def test_every_view_shows_a_survey(
     app = page(tmp_path, view, monkeypatch)
     assert not app.exception
     assert app.title or panels(app)
-
-
-def test_the_app_without_a_survey_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("CATS_CORPUS", str(tmp_path))
-    app = AppTest.from_file(str(_FOLDER / "app.py"), default_timeout=30).run()
-    assert "cats dashboard -C" in app.error[0].value
-
-
-def test_the_app_opens_on_the_overview(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small(tmp_path)
-    monkeypatch.setenv("CATS_CORPUS", str(tmp_path))
-    app = AppTest.from_file(str(_FOLDER / "app.py"), default_timeout=30).run()
-    assert not app.exception
-    assert app.title[0].value == "Which datasets do papers transfer from?"
-    assert {metric.label: metric.value for metric in app.metric}["works"] == "3"
-
-
-def test_the_overview_follows_new_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = small(tmp_path)
-    app = page(tmp_path, "overview", monkeypatch)
-    corpus.append(Work, [work("W9")], name="later")
-    app.run()
-    assert {metric.label: metric.value for metric in app.metric}["works"] == "4"
-
-
-def test_trends_change_with_the_choice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small(tmp_path)
-    app = page(tmp_path, "trends", monkeypatch)
-    assert set(app.dataframe[0].value["dataset"]) == {"ImageNet"}
-    app.selectbox(key="role").set_value("target").run()
-    frame = app.dataframe[0].value
-    assert set(frame["dataset"]) == {"BraTS"}
-    assert dict(zip(frame["group"], frame["n"], strict=True)) == {"2020": 1, "2021": 1}
-    assert any("n = 3 annotated papers" in caption.value for caption in app.caption)
-
-
-def test_papers_mark_their_evidence_and_escape_the_rest(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small(tmp_path)
-    app = page(tmp_path, "papers", monkeypatch)
-    shown = html_of(app)
-    assert "<script>" not in shown
-    assert "&lt;script&gt;" in shown
-    assert '<mark class="source" title="ImageNet: source">ImageNet</mark>' in shown
-    assert '<mark class="target" title="BraTS: target">BraTS</mark>' in shown
-
-
-@pytest.mark.parametrize(
-    ("choice", "n_found"),
-    [
-        ({"dataset": "BraTS"}, 2),
-        ({"role": "source"}, 1),
-        ({"words": "NOTHING"}, 1),
-        ({"words": "no such words"}, 0),
-    ],
-)
-def test_papers_are_filtered(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, choice: dict[str, str], n_found: int
-) -> None:
-    small(tmp_path)
-    app = page(tmp_path, "papers", monkeypatch)
-    for key, value in choice.items():
-        if key == "words":
-            app.text_input(key=key).set_value(value)
-        else:
-            app.selectbox(key=key).set_value(value)
-    app.run()
-    assert not app.exception
-    assert app.caption[0].value == f"{n_found} papers"
-
-
-def test_rejected_claims_are_struck_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    corpus = small(tmp_path)
-    with corpus.journal() as journal:
-        journal.decide([decision("a", "reject")])
-    assert "badge rejected" in html_of(page(tmp_path, "papers", monkeypatch))
 
 
 # --- pages on which people decide -------------------------------------------------------------

@@ -133,3 +133,43 @@ def test_a_journal_from_before_versions_gets_their_tables(tmp_path: Path) -> Non
     with Journal(tmp_path / "j.db") as journal:
         assert journal.splits() == set()
         assert journal.table("versions").num_rows == 0
+
+
+def test_reading_leaves_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    with Journal.reading(path) as journal:
+        assert journal.decisions() == []
+    assert list(tmp_path.iterdir()) == []
+    with Journal(path) as journal:
+        journal.decide([decision("a", "accept")])
+        journal.copy(tmp_path / "copy.db")
+    before = (tmp_path / "copy.db").read_bytes()
+    with Journal.reading(tmp_path / "copy.db") as journal:
+        assert [made.uid for made in journal.decisions()] == ["a"]
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            journal.decide([decision("b", "accept")])
+    assert (tmp_path / "copy.db").read_bytes() == before
+    assert not (tmp_path / "copy.db-wal").exists()
+
+
+def test_an_older_journal_is_read_without_changing_it(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    Journal(path).close()
+    with sqlite3.connect(path) as old:
+        old.execute("PRAGMA journal_mode = DELETE")
+        old.execute("DROP TABLE sought")
+        old.execute("PRAGMA user_version = 1")
+    old.close()
+    before = path.read_bytes()
+    with Journal.reading(path) as journal:
+        assert journal.table("sought").num_rows == 0
+    assert path.read_bytes() == before
+
+
+def test_what_is_read_follows_what_is_written(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    with Journal(path) as writer:
+        writer.decide([decision("a", "accept")])
+        with Journal.reading(path) as reader:
+            writer.decide([decision("b", "reject")])
+            assert [made.uid for made in reader.decisions()] == ["a", "b"]
