@@ -146,7 +146,7 @@ def test_reading_leaves_no_trace(tmp_path: Path) -> None:
     before = (tmp_path / "copy.db").read_bytes()
     with Journal.reading(tmp_path / "copy.db") as journal:
         assert [made.uid for made in journal.decisions()] == ["a"]
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        with pytest.raises(InputError, match="readonly"):
             journal.decide([decision("b", "accept")])
     assert (tmp_path / "copy.db").read_bytes() == before
     assert not (tmp_path / "copy.db-wal").exists()
