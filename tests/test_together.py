@@ -16,19 +16,18 @@ _REVIEW = textwrap.dedent(
     import sys, time, uuid
     from datetime import UTC, datetime
     from pathlib import Path
-    from annotate.review import decide, waiting
+    from annotate.review import queue, record
     from data.corpus import Corpus
     corpus, decided = Corpus(Path(sys.argv[1])), 0
     until = time.monotonic() + 60
     while decided < 20 and time.monotonic() < until:
         with corpus.connect() as db:
-            queue = waiting(db, reviewer="ann", limit=5)
-        with corpus.journal() as journal:
-            for proposal in queue:
-                now = datetime.now(UTC)
-                made = decide(proposal, "accept", uid=str(uuid.uuid4()), reviewer="ann", now=now)
-                journal.decide([made])
-                decided += 1
+            items = queue(db, name="uncertain", reviewer="ann", limit=5)
+        presses = [
+            {"uid": str(uuid.uuid4()), "verdict": "accept", "token": item.token} for item in items
+        ]
+        done = record(corpus, presses, reviewer="ann", now=datetime.now(UTC))
+        decided += len(done.kept)
     print(decided)
     """
 )
