@@ -106,17 +106,20 @@ def _medical(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:
     where = replace(where, among="transfer")
     spans = [(SINCE, 9999), (1, SINCE - 1)]
     later, before = (replace(where, years=_both(where.years, span)) for span in spans)
-    empty = _nothing("medical", where, "papers with a source", 0)
-    if later.years is None or before.years is None:
-        return empty
+    n_later, n_before = (0 if each.years is None else _n(cube, each) for each in (later, before))
+    if min(n_later, n_before) < _FEW:
+        sentence = (
+            f"Whether medical sources gained since {SINCE} is undetermined: "
+            f"{_number(n_later)} papers with a source since then and {_number(n_before)} before, "
+            f"{_FEW} of each needed"
+        )
+        return _undetermined("medical", where, sentence, n_later + n_before)
     frame = compare(cube, later, before, of="images", datasets=(), gold=gold)
     rows = frame[frame["dataset"] == "medical"]
-    if rows.empty:
-        return empty
+    if rows.empty:  # these papers have natural sources alone
+        return _nothing("medical", where, "papers with a medical source", 0)
     row = rows.iloc[0]
-    n_papers = int(row["n_papers_1"] + row["n_papers_2"])
-    if min(row["n_papers_1"], row["n_papers_2"]) < _FEW:
-        return _nothing("medical", where, "papers with a source", n_papers)
+    n_papers = n_later + n_before
     words = (
         f"Of papers with a source, {row['share_1']:.0%} have a medical one since {SINCE} "
         f"({_number(row['n_1'])} of {_number(row['n_papers_1'])}) and {row['share_2']:.0%} before "
@@ -264,12 +267,19 @@ _CHANCE_ALONE = "of chance alone: the annotator's errors are not in it"
 def _nothing(name: str, where: Selection, of: str, n_papers: int) -> Finding:
     """A finding that there are too few papers for."""
     sentence = f"Undetermined: {_number(n_papers)} {of}, {_FEW} needed"
-    if name == "medical":
-        sentence += f" in each span, since {SINCE} and before"
+    return _undetermined(name, where, sentence, n_papers)
+
+
+def _undetermined(name: str, where: Selection, sentence: str, n_papers: int) -> Finding:
     return _finding(
         name, where, sentence, (np.nan,) * 3, (np.nan,) * 3, n=0, n_papers=n_papers,
         undetermined=True,
     )  # fmt: skip
+
+
+def _n(cube: Cube, where: Selection) -> int:
+    """How many papers a selection counts."""
+    return int(counted(cube, where).sum())
 
 
 def _number(n: float) -> str:
