@@ -15,9 +15,9 @@ from data.errors import CatsError
 
 # The panel fills the window; a reviewer should not have to scroll the page around it.
 _STYLE = """<style>
-.stMainBlockContainer { padding: 0.6rem clamp(0.8rem, 2vw, 2rem); }
+.stMain .stMainBlockContainer { padding: 0.6rem clamp(0.8rem, 2vw, 2rem); }
 .stMainBlockContainer > .stVerticalBlock { gap: 0; }
-@media (max-width: 860px) { .stMainBlockContainer { padding-top: 3.4rem; } }
+@media (max-width: 860px) { .stMain .stMainBlockContainer { padding-top: 3.4rem; } }
 .stAppHeader { background: transparent; pointer-events: none; }
 .stAppHeader button { pointer-events: auto; }
 [data-testid="stStatusWidget"] { display: none; } /* the panel says itself what is saved */
