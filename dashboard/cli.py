@@ -159,6 +159,7 @@ def _serve(
         told: variables of the environment, of those in `_TOLD`.
     """
     import os
+    import signal
     import subprocess
     import sys
     import threading
@@ -188,6 +189,8 @@ def _serve(
     script = str(Path(__file__).parent / "app.py")
     command = [sys.executable, "-m", "streamlit", "run", script, *flags]
     threading.Thread(target=_open_browser, args=(address, page), daemon=True).start()
+    # A service manager ends us by SIGTERM; the page's server must go with us.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         done = subprocess.run(command, env=environment, check=False, stdout=sys.stderr)
     except KeyboardInterrupt:

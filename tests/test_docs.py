@@ -63,7 +63,8 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
 
 
 def serves(command: str, environment: dict[str, str], folder: Path) -> None:
-    """The command starts a page that answers, and ends when interrupted."""
+    """The command starts a page that answers, and ends with it: by Ctrl-C, or as a service does."""
+    how = signal.SIGTERM if "review" in command else signal.SIGINT
     port = free_port()
     words = [*shlex.split(command), "--port", str(port)]
     page = subprocess.Popen(
@@ -81,8 +82,10 @@ def serves(command: str, environment: dict[str, str], folder: Path) -> None:
             except OSError:
                 assert time.monotonic() < end, command
                 time.sleep(0.1)
-        page.send_signal(signal.SIGINT)
+        page.send_signal(how)
         page.wait(timeout=_MOST_S)
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0, "the page's server is still there"
     finally:
         page.kill()
         page.wait()
