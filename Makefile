@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A CPU build of torch: the newest from the registry brings gigabytes of CUDA along.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test check docs bench experiments pmlr clean
+.PHONY: demo test check docs bench experiments pmlr lock clean
 .DELETE_ON_ERROR:
 
 $(VENV)/base: pyproject.toml
@@ -67,6 +67,13 @@ pmlr: $(VENV)/base
 	find data/pmlr -mindepth 1 -not -name README.md -delete
 	cp -r $(PMLR)-given/. data/pmlr/
 	rm -rf $(PMLR) $(PMLR)-given
+
+# The versions that the Dockerfile installs.
+lock: $(VENV)/dev
+	$(BIN)/pip install --quiet uv
+	echo '# What the team server of the Dockerfile installs; made again by `make lock`.' > requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra dashboard --extra fulltext --quiet \
+		--python-version 3.12 --no-emit-index-url --no-annotate --no-header >> requirements.lock
 
 clean:
 	rm -rf $(VENV) dist
