@@ -324,8 +324,10 @@ class Panel {
     const stays = this.current !== null && !this.gone.has(this.current);
     const isShown = stays && (this.items.has(this.current) || queue.includes(this.current));
     if (!isShown) this.current = queue[0] ?? null;
-    if (this.drawn !== this.current || this.isBlank) this.draw();
+    const isNew = this.drawn !== this.current || this.isBlank;
+    if (isNew) this.draw();
     this.figures();
+    if (isNew) this.toEvidence(); // last: it asks for places, and so lays the page out
   }
 
   queue() {
@@ -333,8 +335,11 @@ class Panel {
     return all.filter((id) => !this.gone.has(id));
   }
 
+  /** Send once the next item is drawn, since Streamlit's own work would come before it; a tab that
+   * nobody sees draws nothing, so soon in any case. */
   afterPaint() {
-    setTimeout(() => this.flush(), 0);
+    requestAnimationFrame(() => setTimeout(() => this.flush(), 0));
+    setTimeout(() => this.outbox.events.size && this.flush(), 100);
   }
 
   shownMs() {
@@ -395,6 +400,9 @@ class Panel {
       return [node("h4", passage.label), text];
     });
     this.at.text.replaceChildren(...blocks);
+  }
+
+  toEvidence() {
     const evidence = this.at.text.querySelector(".evidence, .own");
     const place = evidence ? evidence.offsetTop - this.at.text.clientHeight / 3 : 0;
     this.at.text.scrollTop = Math.max(0, place);
