@@ -21,7 +21,6 @@ from data import findings as findings_
 from data import growth as growth_
 from data.compare import compare
 from data.concentration import concentration
-from data.corpus import Corpus
 from data.counting import datasets_of, values_of, works_of
 from data.cube import By, Cube, Of, Selection, survey_cube
 from data.gold_sample import survey_labels
@@ -36,14 +35,14 @@ _ALL = Selection()
 @st.cache_resource(max_entries=2, show_spinner="Counting the survey ...")
 def cube(path: Path, at: str) -> Cube:
     """`data.cube.survey_cube`; a resource, since it never changes."""
-    with Corpus(path).connect() as db:
+    with survey.connected(path, at) as db:
         return survey_cube(db)
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def gold(path: Path, at: str) -> pa.Table | None:
     """The survey's gold labels; None where people have read no gold paper."""
-    with Corpus(path).connect() as db:
+    with survey.connected(path, at) as db:
         return survey_labels(db)
 
 

@@ -76,7 +76,7 @@ def _connection(path: Path, at: str) -> tuple[duckdb.DuckDBPyConnection, threadi
 
 
 @contextmanager
-def _connected(path: Path, at: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def connected(path: Path, at: str) -> Iterator[duckdb.DuckDBPyConnection]:
     """One connection for all: reading the journal takes seconds where it is long."""
     db, lock = _connection(path, at)
     with lock:
@@ -86,21 +86,21 @@ def _connected(path: Path, at: str) -> Iterator[duckdb.DuckDBPyConnection]:
 @st.cache_data(max_entries=8, show_spinner=False)
 def counts(path: Path, at: str) -> dict[str, int]:
     """`data.trends.survey_counts`; `at` is the survey's `stamp`, as in all functions here."""
-    with _connected(path, at) as db:
+    with connected(path, at) as db:
         return survey_counts(db)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def papers_by_year(path: Path, at: str) -> pd.DataFrame:
     """`data.trends.survey_papers_by_year`."""
-    with _connected(path, at) as db:
+    with connected(path, at) as db:
         return survey_papers_by_year(db)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def account_of(path: Path, at: str) -> Account:
     """`data.account.account`."""
-    with _connected(path, at) as db:
+    with connected(path, at) as db:
         return account(db)
 
 
@@ -119,14 +119,14 @@ def models_of(path: Path, at: str, dataset: str) -> list[str]:
 @st.cache_data(max_entries=4, show_spinner=False)
 def reviewers(path: Path, at: str) -> dict[str, Any]:
     """`annotate.reviewers.survey_reviewers`, as plain lists and numbers."""
-    with Corpus(path).connect() as db:
+    with connected(path, at) as db:
         return survey_reviewers(db).as_json()
 
 
 @st.cache_data(max_entries=8, show_spinner=False)
 def results(path: Path, at: str) -> pd.DataFrame:
     """The survey's own measured results: `Result` rows."""
-    with _connected(path, at) as db:
+    with connected(path, at) as db:
         frame: pd.DataFrame = db.sql("SELECT * FROM results").to_arrow_table().to_pandas()
         return frame
 
@@ -134,7 +134,7 @@ def results(path: Path, at: str) -> pd.DataFrame:
 @st.cache_data(max_entries=16, show_spinner=False)
 def with_words(path: Path, at: str, words: str) -> frozenset[str]:
     """Ids of the included papers whose title or abstract has these words, in any case."""
-    with _connected(path, at) as db:
+    with connected(path, at) as db:
         rows = db.execute(
             "SELECT id FROM included WHERE "
             "contains(lower(concat_ws(' ', title, abstract)), lower($words))",
@@ -150,7 +150,7 @@ def papers(path: Path, at: str, ids: Sequence[str]) -> list[dict[str, Any]]:
     Returns: for each `work` (its fields), `claims` (rows), `uses` (rows), and `passages`: section,
         order, text, and the `spans` of its uses (start, end, role, dataset, implied).
     """
-    with _connected(path, at) as db:
+    with connected(path, at) as db:
         works, uses, decisions, passages = (
             db.sql(
                 f"SELECT * FROM {view} WHERE {key} IN (SELECT unnest($ids))",
