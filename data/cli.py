@@ -120,12 +120,9 @@ def doctor(corpus: MaybeCorpusDir = None, as_json: AsJson = False) -> None:
     import dataclasses
     import os
 
-    from data.corpus import PROTOCOL, Corpus
     from data.doctor import examine
 
-    here = HERE if corpus is None and (HERE / PROTOCOL).is_file() else None
-    survey = here if corpus is None else Corpus(corpus).path
-    checks = examine(os.environ, survey)
+    checks = examine(os.environ, _survey_at(corpus))
     if as_json:
         print_json([dataclasses.asdict(check) for check in checks])
     else:
@@ -504,13 +501,20 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool, as_csv: bool
         print_table(columns, plain)
 
 
-def _own_tables(corpus: Path | None) -> tuple[Path, ...]:
-    from data.catalogue import own_tables
+def _survey_at(corpus: Path | None) -> Path | None:
+    """The survey's directory that was named, else the one here; None if there is none here."""
     from data.corpus import PROTOCOL, Corpus
 
-    if corpus is None:
-        return own_tables(HERE) if (HERE / PROTOCOL).is_file() else ()
-    return own_tables(Corpus(corpus).path)
+    if corpus is not None:
+        return Corpus(corpus).path
+    return HERE if (HERE / PROTOCOL).is_file() else None
+
+
+def _own_tables(corpus: Path | None) -> tuple[Path, ...]:
+    from data.catalogue import own_tables
+
+    survey = _survey_at(corpus)
+    return () if survey is None else own_tables(survey)
 
 
 @catalogue.command("list")
