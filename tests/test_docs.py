@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from served import free_port
 
 _ROOT = Path(__file__).resolve().parents[1]
 _DOCS = _ROOT / "docs"
@@ -25,12 +26,6 @@ def blocks(name: str) -> list[tuple[str, bool]]:
     """The commands of a page's `sh` blocks, and whether each is a server."""
     text = (_DOCS / name).read_text(encoding="utf-8")
     return [(body, bool(serves)) for serves, body in _BLOCK.findall(text)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -1,13 +1,6 @@
 """The pages in a real browser: links, files, filters, drill-down, accessibility."""
 
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,19 +8,18 @@ from xml.etree import ElementTree
 
 import pytest
 from builders import NOW, survey, use, work
+from served import CHROMIUM, serving
 
 from data.corpus import Corpus
 from data.release import check, release
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed")
-_CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [
     pytest.mark.browser,
-    pytest.mark.skipif(not _CHROMIUM.exists(), reason="no /usr/bin/chromium: install chromium"),
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium: install chromium"),
 ]
 TEXT = "We pre-train on ImageNet and test on BraTS, an MRI set."
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 _PAGES = {
     "": "Which datasets do papers transfer from?",
     "trends": "Trends",
@@ -64,34 +56,8 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(snapshot: Path) -> Iterator[str]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "cats", "dashboard", "--port", str(port)]
-    server = subprocess.Popen(
-        [*command, "--snapshot", str(snapshot)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            with urllib.request.urlopen(f"{address}/_stcore/health", timeout=1):
-                break
-        except OSError:
-            time.sleep(0.1)
-    yield address
-    os.killpg(server.pid, signal.SIGINT)
-    server.wait()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=str(_CHROMIUM), args=_FLAGS)
-        yield opened
-        opened.close()
+    with serving(snapshot, "dashboard", "--snapshot", str(snapshot)) as server:
+        yield server.url
 
 
 @pytest.fixture

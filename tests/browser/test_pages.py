@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from builders import survey, use, work
-from served import CHROMIUM, FLAGS, serving
+from served import CHROMIUM, serving
 
 from data.corpus import Corpus
 
@@ -34,14 +34,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 def url(corpus: Corpus) -> Iterator[str]:
     with serving(corpus.path, "review", "--reviewer", "ann") as server:
         yield server.url
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

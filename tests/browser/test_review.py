@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from builders import survey, use, work
-from served import CHROMIUM, FLAGS, Server, serving, slowed
+from served import CHROMIUM, Server, serving, slowed
 
 from data.corpus import Corpus
 from data.records import Decision
@@ -55,14 +55,6 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 def server(corpus: Corpus) -> Iterator[Server]:
     with serving(corpus.path, "dashboard", "--review") as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as running:
-        opened = running.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture
