@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -18,19 +19,41 @@ from torch.multiprocessing.spawn import ProcessExitedException, ProcessRaisedExc
 
 from data.errors import InputError, StoppedError
 from data.readers import no_main
-from experiments.training import DivergedError, Fit, Job, predicted, train
+from experiments.training import (
+    BatchError,
+    DivergedError,
+    Examples,
+    Fit,
+    Job,
+    halved,
+    predicted,
+    share,
+    train,
+)
 
-_DIVERGED = "DivergedError"
+_FAULTS = {kind.__name__: kind for kind in (DivergedError, BatchError)}
 
 
 def spread(job: Job) -> Fit:
     """`training.fit` by as many processes as the machine has; the first one's outcome.
 
+    Where a batch does not fit into the memory of one of them, all are ended and begin again with
+    half of it, where the last checkpoint is: the others wait for its gradients or the statistics
+    of a batch norm, and could not be asked to go back.
+
     Raises:
         DivergedError: the loss is not a number.
-        InputError: a batch does not fit into memory.
+        InputError: not even one image fits into memory.
         StoppedError: a process was ended from outside.
     """
+    while True:
+        try:
+            return _spread(job)
+        except BatchError:
+            job = replace(job, micro=halved(job.micro or share(job)))
+
+
+def _spread(job: Job) -> Fit:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         with no_main():
@@ -40,22 +63,26 @@ def spread(job: Job) -> Fit:
         try:
             while not context.join():
                 pass
-        except ProcessExitedException as e:
-            raise StoppedError(
-                f"process {e.error_index} of {job.machine.processes} was ended from outside (too "
-                "little memory?); the same command continues"
-            ) from e
-        except ProcessRaisedException as e:
+        except (ProcessExitedException, ProcessRaisedException) as e:
             raise _told(place, e) from e
         return Fit(**torch.load(place / "fit.pt", weights_only=True))
 
 
-def _told(place: Path, error: Exception) -> Exception:
-    """The fault that a process wrote down before it ended; else the error with its traceback."""
+def _told(place: Path, error: ProcessExitedException | ProcessRaisedException) -> Exception:
+    """The fault that a process wrote down before it ended; else what became of it.
+
+    The note counts before all else: the other processes fail too, each in its own way, once the
+    one with the fault no longer answers.
+    """
     for note in sorted(place.glob("fault-*")):
         kind, _, message = note.read_text(encoding="utf-8").partition("\n")
-        return DivergedError(message) if kind == _DIVERGED else InputError(message)
-    return error
+        return _FAULTS.get(kind, InputError)(message)
+    if isinstance(error, ProcessRaisedException):
+        return error
+    return StoppedError(
+        f"process {error.error_index} was ended from outside (too little memory?); the same "
+        "command continues"
+    )
 
 
 def _share(rank: int, place: Path, job: Job) -> None:
@@ -93,15 +120,15 @@ def _share(rank: int, place: Path, job: Job) -> None:
     dist.destroy_process_group()
 
 
-def shared_logits(model: nn.Module, job: Job, rank: int) -> torch.Tensor:
+def shared_logits(model: nn.Module, job: Job, val: Examples, rank: int) -> torch.Tensor:
     """Logits of all validation images, each process having predicted its share."""
     for value in model.buffers():  # running statistics of batch norm are each process's own
         dist.broadcast(value, 0)
     world = job.machine.processes
-    mine = predicted(model, job.val.pixels[rank::world], job.normalisation, job.machine, rank=rank)
+    mine = predicted(model, val.pixels[rank::world], job.normalisation, job.machine, rank=rank)
     gathered: list[torch.Tensor | None] = [None] * world
     dist.all_gather_object(gathered, mine)
-    made = torch.empty((len(job.val.labels), mine.shape[1]))
+    made = torch.empty((len(val.labels), mine.shape[1]))
     for other, part in enumerate(gathered):
         assert part is not None
         made[other::world] = part

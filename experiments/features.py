@@ -34,14 +34,13 @@ import torch
 from data.corpus import write_whole
 from data.errors import InputError
 from experiments.machine import Machine
-from experiments.networks import Network
-from experiments.pixels import normalised, scaled
-from experiments.sources import Source, calibrate
+from experiments.networks import Network, calibrate
+from experiments.pixels import scaled
+from experiments.sources import Source
 from experiments.targets import SPLITS, Labels, Target
 from experiments.training import predicted
 
 Features = npt.NDArray[np.float32]
-_CALIBRATION = (8, 128)  # batches and images of each
 _VERSION = 1  # of this code, where it changes what comes out
 _log = logging.getLogger(__name__)
 
@@ -112,7 +111,7 @@ def extracted(
     network = source.load(seed).to(place).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     pixels = [scaled(split.images, size_px) for split in (target.train, target.val, target.test)]
     if source.kind == "random":
-        _calibrated(network, source, pixels[0], machine)
+        calibrate(network, pixels[0], source.normalisation, place)
     how = source.normalisation
     made = [predicted(network, part, how, machine).numpy() for part in pixels]
     for name, part in zip(SPLITS, made, strict=True):
@@ -144,16 +143,6 @@ def extracted(
             "seconds": time.perf_counter() - started,
         },
     )
-
-
-def _calibrated(network: Network, source: Source, pixels: torch.Tensor, machine: Machine) -> None:
-    n_batches, size = _CALIBRATION
-    chosen = pixels[: n_batches * size]
-    whole = [
-        normalised(chosen[start : start + size], source.normalisation, machine.place())
-        for start in range(0, len(chosen), size)
-    ]
-    calibrate(network, whole)
 
 
 def _source_probabilities(network: Network, made: Features) -> Features | None:

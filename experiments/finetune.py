@@ -205,9 +205,9 @@ def run(
 
 
 def _check_leaks(cell: Cell, known: dict[tuple[str, str], int]) -> None:
-    trained_on = cell.source.trained_on
-    if trained_on is None:
+    if cell.source.pretraining is None:
         return
+    trained_on = cell.source.pretraining.images
     pair = trained_on.sha256, cell.target.sha256
     if pair not in known:
         known[pair] = n_shared(trained_on, cell.target)
@@ -229,8 +229,8 @@ def _prepare(lab: _Lab, cell: Cell) -> None:
     if not source.is_made(cell.seed):
         with lab.meter.measured() as cost:
             source.load(cell.seed)
-        assert source.trained_on is not None
-        n_images = len(source.trained_on.train.labels)
+        assert source.pretraining is not None
+        n_images = len(source.pretraining.images.train.labels)
         _note_cost(lab, cell, ("pretraining", source.id), n_images=n_images, cost=cost)
     if cell.strategy != "linear probe":
         return

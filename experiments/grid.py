@@ -196,12 +196,14 @@ class Grid:
             if model not in known:
                 self.say(f"measuring the speed of {model}")
                 # Untrained where it would be pretrained now: the speed is the same.
+                asked = cell.source.pretraining
                 known[model] = speed(
                     lambda: cell.source.untrained(cell.seed),
                     size_px=cell.size_px,
                     batch=self.recipe.batch,
                     machine=self.machine,
                     meter=meter,
+                    method="supervised" if asked is None else asked.method,
                 )
             return known[model]
 

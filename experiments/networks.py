@@ -14,6 +14,9 @@ import torch
 from torch import nn
 
 from data.errors import InputError
+from experiments.pixels import Normalisation, batches, normalised
+
+_CALIBRATION = (8, 128)  # batches and images of each
 
 
 class Network(nn.Module):
@@ -217,3 +220,27 @@ def timm_network(name: str, *, pretrained: bool) -> Network:
     head = body.get_classifier()
     body.reset_classifier(0)
     return Network(body, body.num_features, head if isinstance(head, nn.Linear) else None)
+
+
+def calibrate(made: Network, pixels: torch.Tensor, how: Normalisation, place: torch.device) -> None:
+    """Set running statistics of all batch norms to averages over batches of images.
+
+    With the untouched ones the activations of random weights shrink layer by layer, and all
+    features become equal.
+
+    Args:
+        made: on `place`.
+        pixels: of which the first thousand count. *Shape:* uint8 (n, 1 or 3, h, w)
+    """
+    made.eval()  # in training mode whole blocks drop out at random
+    for layer in made.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.reset_running_stats()
+            layer.momentum = None  # cumulative average
+            layer.train()
+    n_batches, size = _CALIBRATION
+    chosen = pixels[: n_batches * size]
+    with torch.no_grad():
+        for piece in batches(len(chosen), size):
+            made(normalised(chosen[piece], how, place))
+    made.eval()

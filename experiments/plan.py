@@ -14,8 +14,9 @@ from experiments.finetune import Cell, drawn
 from experiments.machine import Machine
 from experiments.networks import Network
 from experiments.pixels import HALF
+from experiments.pretrain import Method, pretraining_job
 from experiments.probe import probe
-from experiments.training import Examples, Job, Recipe, classifier, fit, predicted
+from experiments.training import Examples, Recipe, fit, predicted
 
 _STEPS = 6  # of training, after a first round that warms up
 _PROBED = 400  # images of the regression that is timed
@@ -27,6 +28,8 @@ class Speed:
 
     Args:
         train: images a second, forward and back.
+        pretrain: images a second of a pretraining by the source's method; `train` where the
+            network is not pretrained here, or on labels.
         infer: images a second, forward.
         probe_s: seconds of a probe for each training image.
         watts: mean power meanwhile; None where nothing is known.
@@ -34,6 +37,7 @@ class Speed:
     """
 
     train: float
+    pretrain: float
     infer: float
     probe_s: float
     watts: float | None
@@ -62,24 +66,33 @@ class Expected:
 
 
 def speed(
-    load: Callable[[], Network], *, size_px: int, batch: int, machine: Machine, meter: Meter
+    load: Callable[[], Network],
+    *,
+    size_px: int,
+    batch: int,
+    machine: Machine,
+    meter: Meter,
+    method: Method = "supervised",
 ) -> Speed:
-    """The speed of a network on this machine, measured now on noise, in some seconds."""
+    """The speed of a network on this machine, measured now on noise, in some seconds.
+
+    Args:
+        method: of the pretraining.
+    """
     rng = torch.Generator().manual_seed(0)
     n = batch * _STEPS
     pixels = torch.randint(0, 256, (n, 3, size_px, size_px), generator=rng, dtype=torch.uint8)
     labels = torch.arange(n) % 2
     recipe = Recipe(epochs=1, batch=batch, learning_rates=(1e-4,))
 
-    def trained(n_images: int) -> float:
-        head = Examples(pixels[:n_images], labels[:n_images])
-        job = Job(
-            classifier=classifier(load(), 2, seed=0),
-            train=head,
-            val=Examples(pixels[:2], labels[:2]),
-            normalisation=HALF,
+    def trained(n_images: int, how: Method) -> float:
+        job = pretraining_job(
+            how,
+            load(),
+            Examples(pixels[:n_images], labels[:n_images]),
+            Examples(pixels[:2], labels[:2]),
+            n_classes=2,
             recipe=recipe,
-            learning_rate=1e-4,
             seed=0,
             machine=machine,
         )
@@ -87,20 +100,24 @@ def speed(
         fit(job)
         return time.perf_counter() - started
 
+    def images_a_second(how: Method) -> float:
+        warm, whole = trained(batch, how), trained(n, how)
+        # What one batch takes, loading included, is taken off: it comes once a fit.
+        is_told = whole > 1.5 * warm
+        return (n - batch * is_told) / (whole - warm * is_told)
+
     with meter.measured() as cost:
-        warm = trained(batch)
-        whole = trained(n)
+        train = images_a_second("supervised")
+        pretrain = train if method == "supervised" else images_a_second(method)
         network = load().to(machine.place())
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         started = time.perf_counter()
         made = predicted(network, pixels, HALF, machine).numpy()
         infer_s = time.perf_counter() - started
         probe_s = _probe_seconds(made.shape[1])
-    # What one batch takes, loading included, is taken off: it comes once a fit.
-    train_s = whole - warm * (whole > 1.5 * warm)
-    n_timed = n - batch * (whole > 1.5 * warm)
     return Speed(
-        train=n_timed / train_s,
+        train=train,
+        pretrain=pretrain,
         infer=n / infer_s,
         probe_s=probe_s,
         watts=cost.watts,
@@ -136,12 +153,14 @@ def expected(cells: Iterable[Cell], speeds: Callable[[Cell], Speed]) -> Expected
 def _pretraining_s(cell: Cell, speed: Speed, seen: set[tuple[str, ...]]) -> float:
     source = cell.source
     once = ("pretraining", source.checksum(), str(cell.seed))
-    if source.trained_on is None or once in seen or source.is_made(cell.seed):
+    asked = source.pretraining
+    if asked is None or once in seen or source.is_made(cell.seed):
         return 0.0
     seen.add(once)
-    images = source.trained_on
-    epoch_s = len(images.train.labels) / speed.train + len(images.val.labels) / speed.infer
-    return source.pretraining_epochs * epoch_s
+    epoch_s = len(asked.images.train.labels) / speed.pretrain
+    if asked.method == "supervised":
+        epoch_s += len(asked.images.val.labels) / speed.infer
+    return asked.recipe.epochs * epoch_s
 
 
 def _cell_s(cell: Cell, speed: Speed, seen: set[tuple[str, ...]]) -> float:

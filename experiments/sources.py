@@ -6,12 +6,11 @@ and the Hugging Face hub's, a file of weights, or pretraining here on any target
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
 from torch import nn
 
 from data.errors import InputError
@@ -19,7 +18,7 @@ from experiments import weights
 from experiments.machine import Machine
 from experiments.networks import ARCHITECTURES, Network, library, network, timm_network
 from experiments.pixels import HALF, IMAGENET, Normalisation
-from experiments.pretrain import METHODS, Method, Pretraining, pretrained
+from experiments.pretrain import Method, Pretraining, pretrained
 from experiments.registry import named
 from experiments.targets import Target
 from experiments.training import Recipe
@@ -39,10 +38,8 @@ class Source:
         normalisation: the weights' own; the wrong one costs ten points of accuracy, and no error.
         load: seed to network.
         checksum: what tells these weights from others, for any seed.
-        trained_on: the images that it was pretrained on here, for the check of leaks.
+        pretraining: what is done here to come by the weights; None where they are there.
         is_made: whether the weights of a seed are there, or `load` has to pretrain.
-        architecture: of a network that is pretrained here.
-        pretraining_epochs: at most.
     """
 
     id: str
@@ -51,10 +48,8 @@ class Source:
     normalisation: Normalisation
     load: Callable[[int], Network]
     checksum: Callable[[], str]
-    trained_on: Target | None = None
+    pretraining: Pretraining | None = None
     is_made: Callable[[int], bool] = lambda seed: True
-    architecture: str | None = None
-    pretraining_epochs: int = 0
 
     @property
     def is_seeded(self) -> bool:
@@ -63,7 +58,9 @@ class Source:
 
     def untrained(self, seed: int) -> Network:
         """The same network, without waiting for a pretraining that is still to be done."""
-        return self.load(seed) if self.architecture is None else network(self.architecture)
+        return (
+            self.load(seed) if self.pretraining is None else network(self.pretraining.architecture)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +131,7 @@ def source(name: str, around: Surroundings) -> Source:
     Args:
         name: one of `SOURCES`, or [ID=]KIND:REST, where ID is the dataset behind the weights:
             random:ARCHITECTURE; timm:NAME; hf:OWNER/NAME; torchvision:NAME;
-            file:ARCHITECTURE:PATH; pretrain:[ARCHITECTURE:]TARGET; simsiam:[ARCHITECTURE:]TARGET.
+            file:ARCHITECTURE:PATH; pretrain:[ARCHITECTURE:]TARGET; simsiam: and mae: likewise.
 
     Raises:
         InputError: there is none, what it needs is not installed, or its weights do not fit.
@@ -252,9 +249,7 @@ def _of_pretraining(method: Method) -> Callable[[str, Surroundings], Source]:
             normalisation=HALF,
             load=load,
             checksum=pretraining.digest,
-            trained_on=images,
-            architecture=architecture,
-            pretraining_epochs=around.recipe.epochs,
+            pretraining=pretraining,
             is_made=lambda seed: pretraining.path(around.place, seed).exists(),
         )
 
@@ -284,27 +279,7 @@ _KINDS: dict[str, Callable[[str, Surroundings], Source]] = {
     "hf": _of_hub,
     "torchvision": _of_torchvision,
     "file": _of_file,
-    "pretrain": _of_pretraining(METHODS[0]),
-    "simsiam": _of_pretraining(METHODS[1]),
+    "pretrain": _of_pretraining("supervised"),
+    "simsiam": _of_pretraining("simsiam"),
+    "mae": _of_pretraining("mae"),
 }
-
-
-def calibrate(made: Network, images: Sequence[torch.Tensor]) -> None:
-    """Set running statistics of all batch norms to averages over batches of images.
-
-    With the untouched ones the activations of random weights shrink layer by layer, and all
-    features become equal.
-
-    Args:
-        images: batches, normalised. *Shape:* (n, 3, h, w) each.
-    """
-    made.eval()  # in training mode whole blocks drop out at random
-    for layer in made.modules():
-        if isinstance(layer, nn.BatchNorm2d):
-            layer.reset_running_stats()
-            layer.momentum = None  # cumulative average
-            layer.train()
-    with torch.no_grad():
-        for batch in images:
-            made(batch)
-    made.eval()

@@ -39,6 +39,10 @@ class DivergedError(InputError):
     """The loss is no longer a number."""
 
 
+class BatchError(InputError):
+    """A batch does not fit into the memory of one of several processes."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
     """How a network is fine-tuned.
@@ -103,7 +107,7 @@ class Fit:
 
     Args:
         state: of the `Classifier`, on the CPU.
-        val_auc: of the best epoch.
+        val_auc: of the best epoch; -1 where nothing is validated.
         epochs: that were run.
         batch: images that fitted into memory at once; below the recipe's where it was halved.
     """
@@ -114,13 +118,27 @@ class Fit:
     batch: int
 
 
+def label_loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """The mean loss of logits (n, k) by classes (n,), or by labels (n, k) of 0 and 1."""
+    if labels.ndim == 2:
+        return nn.functional.binary_cross_entropy_with_logits(logits, labels)
+    return nn.functional.cross_entropy(logits, labels)
+
+
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """All that a fit needs; sent to other processes where several share it."""
+    """All that a fit needs; sent to other processes where several share it.
 
-    classifier: Classifier
+    Args:
+        classifier: what is trained: a `Classifier`, or what gives each image a loss of its own.
+        val: judges each epoch; None: the last epoch is kept.
+        loss: of the classifier's output and the labels, the mean over images.
+        micro: images at once in a process, at most; None: all of its share.
+    """
+
+    classifier: nn.Module
     train: Examples
-    val: Examples
+    val: Examples | None
     normalisation: Normalisation
     recipe: Recipe
     learning_rate: float
@@ -128,6 +146,8 @@ class Job:
     machine: Machine
     checkpoint: Path | None = None
     checkpoint_s: float = _CHECKPOINT_S
+    loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor] = label_loss
+    micro: int | None = None
 
 
 def classifier(network: Network, n_classes: int, *, seed: int) -> Classifier:
@@ -140,7 +160,8 @@ def classifier(network: Network, n_classes: int, *, seed: int) -> Classifier:
 def fit(job: Job) -> Fit:
     """Train until the epochs are over or validation no longer improves; in processes if asked.
 
-    Where a batch does not fit into memory it is halved, in steps that add up to the same batch.
+    Where a batch does not fit into memory it is halved, in steps that add up to the same batch;
+    several processes then start together from the last checkpoint.
 
     Raises:
         DivergedError: the loss is not a number.
@@ -195,7 +216,7 @@ class _Run:
         )
         is_half = job.machine.precision == "float16"
         self.scaler = torch.amp.GradScaler(job.machine.device, enabled=is_half)
-        self.micro = math.ceil(recipe.batch / self.world)
+        self.micro = job.micro or share(job)
         self.best: State = _copied(self.model)
         self.best_key = (-1.0, -math.inf)
         self.since = self.epochs = 0
@@ -259,7 +280,7 @@ class _Run:
             with self._unshared(is_last), self.job.machine.autocast():
                 logits = self.outer(images)
                 share = len(logits) / len(chosen)
-                loss = _loss(logits.float(), labels.to(self.place)) * share
+                loss = self.job.loss(logits.float(), labels.to(self.place)) * share
                 self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total
@@ -270,38 +291,41 @@ class _Run:
         return self.outer.no_sync() if is_shared and not is_last else nullcontext()  # type: ignore[operator]
 
     def _halve(self, error: BaseException) -> None:
-        if self.world > 1 or self.micro == 1:
-            raise InputError(
-                f"out of memory with {self.micro} images at once on {self.place}; give a smaller "
-                "--batch or --size"
-            ) from error
+        told = f"out of memory with {self.micro} images at once on {self.place}"
+        if self.micro == 1:
+            raise InputError(f"{told}; give a smaller --batch or --size") from error
+        if self.world > 1:  # the others wait for this one: `distributed.spread` starts all anew
+            raise BatchError(told) from error
         self.micro = halved(self.micro)
 
     def _judge(self) -> None:
-        """Validate; keep the weights if they are the best so far."""
-        key = self._validated()
+        """Validate; keep the weights if they are the best so far, or if nothing is validated."""
+        if self.job.val is None:
+            self.best = _copied(self.model)
+            return
+        key = self._validated(self.job.val)
         if key > self.best_key:
             self.best, self.best_key, self.since = _copied(self.model), key, 0
         else:
             self.since += 1
 
-    def _validated(self) -> tuple[float, float]:
+    def _validated(self, val: Examples) -> tuple[float, float]:
         """Validation AUC and minus the loss, which decides between equal AUCs."""
         job = self.job
         if self.world == 1:
-            logits = predicted(self.model, job.val.pixels, job.normalisation, job.machine)
+            logits = predicted(self.model, val.pixels, job.normalisation, job.machine)
         else:
             from experiments.distributed import shared_logits
 
-            logits = shared_logits(self.model, job, self.rank)
-        loss = float(_loss(logits, job.val.labels))
+            logits = shared_logits(self.model, job, val, self.rank)
+        loss = float(label_loss(logits, val.labels))
         if not math.isfinite(loss):
             raise DivergedError(
                 f"the validation loss is not a number with learning rate {job.learning_rate:g}; "
                 "give a smaller --learning-rate"
             )
         scores = probabilities(logits, is_multi_label=self.is_multi_label)
-        return auc(job.val.labels.numpy().astype(np.int64), scores), -loss
+        return auc(val.labels.numpy().astype(np.int64), scores), -loss
 
     def save(self, done: int) -> None:
         """Write where the run is, whole or not at all."""
@@ -338,6 +362,11 @@ class _Run:
         self.best_key = tuple(content["best_key"])
         self.epochs = int(content["done"])
         return self.epochs
+
+
+def share(job: Job) -> int:
+    """The images of a batch that each process takes."""
+    return math.ceil(job.recipe.batch / job.machine.processes)
 
 
 def halved(size: int) -> int:
@@ -452,12 +481,6 @@ def tuned(job_of: Callable[[float], Job], recipe: Recipe) -> tuple[Fit, float]:
         assert failed is not None
         raise failed
     return best
-
-
-def _loss(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    if labels.ndim == 2:
-        return nn.functional.binary_cross_entropy_with_logits(logits, labels)
-    return nn.functional.cross_entropy(logits, labels)
 
 
 def _placed(examples: Examples, place: torch.device) -> Examples:

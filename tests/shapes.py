@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.distributed as dist
 from torch import nn
 
 from experiments.machine import Machine
@@ -98,6 +99,19 @@ class Greedy(nn.Module):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
         made: torch.Tensor = self.inner(images)
         return made
+
+
+class GreedyInOne(Greedy):
+    """The same in one of several processes, from its `spared`-th batch on; the others have room."""
+
+    def __init__(self, inner: nn.Module, most: int, spared: int) -> None:
+        super().__init__(inner, most)
+        self.spared = spared
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        self.spared -= self.training
+        is_full = dist.is_initialized() and dist.get_rank() == 1 and self.spared < 0
+        return super().forward(images) if is_full else self.inner(images)
 
 
 def no_norm() -> Network:

@@ -30,6 +30,7 @@ from experiments.finetune import (
     predictions_path,
     run,
 )
+from experiments.pretrain import Pretraining
 from experiments.sources import SOURCES
 from experiments.targets import Split, Target, read
 
@@ -98,6 +99,8 @@ def test_a_country_that_is_not_known_is_told() -> None:
 _KILLED = """
 import sys
 from pathlib import Path
+import torch
+torch.set_num_threads(1)  # as in the tests: with another number sums end in another last digit
 sys.path[:0] = {paths!r}
 from builders import NOW
 from shapes import CPU, QUICK, tiny_source
@@ -167,7 +170,14 @@ def test_a_source_that_has_seen_the_test_images_is_not_measured(
 ) -> None:
     made = arrays(seed=1)
     made["train_images"][:7] = shapes.test.images[:7]
-    seen = tiny_source(id="Toy", kind="fixed", trained_on=read(written(tmp_path / "s.npz", **made)))
+    pretraining = Pretraining(
+        images=read(written(tmp_path / "s.npz", **made)),
+        architecture="resnet10-small",
+        method="supervised",
+        size_px=16,
+        recipe=QUICK,
+    )
+    seen = tiny_source(id="Toy", kind="fixed", pretraining=pretraining)
     outcome = ran(survey(tmp_path / "c"), planned(shapes, seen), meter)
     assert outcome.measured == 0
     assert "7 validation or test images of shapes are among" in outcome.failures[0].reason

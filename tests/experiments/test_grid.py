@@ -124,7 +124,7 @@ def test_a_source_may_have_a_size_of_its_own(tmp_path: Path) -> None:
 
 def test_the_time_that_is_expected_by_hand(tmp_path: Path) -> None:
     target = shapes_target(tmp_path)
-    fast = Speed(train=100, infer=1000, probe_s=0.01, watts=36.0, g_per_kwh=500.0)
+    fast = Speed(train=100, pretrain=50, infer=1000, probe_s=0.01, watts=36.0, g_per_kwh=500.0)
     asked = list(cells([(tiny_source(), target)], seeds=1, size_px=16, recipe=QUICK))
     found = expected(asked, lambda cell: fast)
     # Two epochs of 80 and 40 images and 60 for the test; features of 180 images, a probe of 80.
@@ -133,7 +133,7 @@ def test_the_time_that_is_expected_by_hand(tmp_path: Path) -> None:
     assert found.co2_kg == pytest.approx(found.energy_kwh * 0.5)
     twice = expected([*asked, *asked], lambda cell: fast)
     assert twice.seconds == pytest.approx(2 * found.seconds - 0.18)  # features are kept
-    unknown = Speed(train=100, infer=1000, probe_s=0.01, watts=None, g_per_kwh=None)
+    unknown = Speed(train=100, pretrain=50, infer=1000, probe_s=0.01, watts=None, g_per_kwh=None)
     assert expected(asked, lambda cell: unknown).co2_kg is None
 
 

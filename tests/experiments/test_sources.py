@@ -18,9 +18,9 @@ from experiments.features import FeatureSet, extracted, feature_files, path_of
 from experiments.machine import Machine
 from experiments.networks import ARCHITECTURES, Network, ResNet, network
 from experiments.pixels import HALF
-from experiments.pretrain import view
 from experiments.probe import PENALTIES, probe
 from experiments.registry import target
+from experiments.self_supervised import view
 from experiments.sources import SOURCES, Source, Surroundings, source
 from experiments.targets import Target
 
@@ -308,7 +308,7 @@ def test_files_that_hold_no_weights_are_told(tmp_path: Path, around: Surrounding
 # Pretraining here
 
 
-@pytest.mark.parametrize("kind", ["pretrain", "simsiam"])
+@pytest.mark.parametrize("kind", ["pretrain", "simsiam", "mae"])
 def test_pretraining_here_changes_the_weights_and_is_done_once(
     tmp_path: Path, around: Surroundings, kind: str
 ) -> None:
@@ -324,7 +324,7 @@ def test_pretraining_here_changes_the_weights_and_is_done_once(
     untouched, state = found.untrained(1).body.state_dict(), one.body.state_dict()
     assert torch.equal(state["conv1.weight"], again.body.state_dict()["conv1.weight"])
     assert not torch.equal(state["conv1.weight"], untouched["conv1.weight"])
-    assert (one.source_head is None) == (kind == "simsiam")
+    assert (one.source_head is None) == (kind != "pretrain")
     path.write_bytes(b"half")
     healed = found.load(1).body.state_dict()
     assert all(torch.equal(healed[name], value) for name, value in state.items())
@@ -340,13 +340,14 @@ def test_a_pretraining_is_another_with_other_images_or_another_recipe(
     others = [
         source(f"pretrain:{tmp_path / 'b' / 'shapes.npz'}", around),
         source(f"simsiam:{tmp_path / 'shapes.npz'}", around),
+        source(f"mae:{tmp_path / 'shapes.npz'}", around),
         source(f"pretrain:resnet18-small:{tmp_path / 'shapes.npz'}", around),
         source(
             f"pretrain:{tmp_path / 'shapes.npz'}",
             replace(around, recipe=replace(QUICK, epochs=9)),
         ),
     ]
-    assert len({found.checksum() for found in (plain, *others)}) == 5
+    assert len({found.checksum() for found in (plain, *others)}) == 6
 
 
 def test_two_views_of_an_image_differ_and_keep_its_shape() -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from shapes import CPU, QUICK, Greedy, job, no_norm, tiny, told_apart
+from shapes import CPU, QUICK, Greedy, GreedyInOne, job, no_norm, tiny, told_apart
 from torch import nn
 
 from data.errors import InputError
@@ -153,6 +153,31 @@ def test_two_processes_learn_as_one_does() -> None:
     for name, value in alone.state.items():
         # Sums are in another order, no more.
         assert torch.allclose(value, both.state[name], atol=1e-5), name
+
+
+@pytest.mark.parametrize(("most", "spared"), [(3, 0), (4, 6)])
+def test_out_of_memory_in_one_process_halves_the_batch_of_all(
+    tmp_path: Path, most: int, spared: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = fit(job(no_norm()))
+    checkpoint = tmp_path / "fit.pt"
+    greedy = Network(GreedyInOne(no_norm().body, most, spared), 8)
+    two = Machine(processes=2)
+    found = fit(job(greedy, machine=two, checkpoint=checkpoint, checkpoint_s=0))
+    # Eight of the batch of sixteen are a process's share; what is full at three takes two.
+    assert found.batch == (2 if most == 3 else 4)
+    assert caplog.text.count("out of memory") == (2 if most == 3 else 1)
+    for name, value in whole.state.items():
+        other = found.state[name.replace("network.body.", "network.body.inner.")]
+        assert torch.allclose(value, other, atol=1e-5), name
+    assert not checkpoint.exists()
+
+
+def test_not_even_one_image_in_one_of_two_processes_is_told() -> None:
+    greedy = Network(GreedyInOne(no_norm().body, 0, 0), 8)
+    once = replace(QUICK, epochs=1, batch=2)
+    with pytest.raises(InputError, match="with 1 images at once on cpu; give a smaller --batch"):
+        fit(job(greedy, recipe=once, machine=Machine(processes=2)))
 
 
 def test_mixed_precision_learns_as_well() -> None:
