@@ -161,7 +161,10 @@ def recommend(
     ] = None,
     images: Annotated[
         Path | None,
-        typer.Option(help="Your labelled images, or features of them as `experiments rank` takes."),
+        typer.Option(
+            help="Your labelled images (an .npz, a folder of classes, a .csv), or features of them "
+            "as `experiments rank` takes."
+        ),
     ] = None,
     score: Annotated[str, typer.Option(help="What orders sources on your images.")] = "knn",
     size: Annotated[int, typer.Option(min=32, max=512, help="Images are scaled to it, px.")] = 64,

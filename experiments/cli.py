@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,7 +36,8 @@ Sources = Annotated[
     list[str] | None,
     typer.Option(
         help="random, ImageNet, or [ID=]KIND:NAME with KIND random, timm, torchvision, hf, file, "
-        "pretrain or simsiam; @PX behind it for images of another size; repeat [random, ImageNet]."
+        "pretrain, simsiam or mae; @PX behind it for images of another size; repeat "
+        "[random, ImageNet]."
     ),
 ]
 Popular = Annotated[
@@ -82,33 +84,44 @@ Deterministic = Annotated[
 Country = Annotated[str, typer.Option(help="ISO alpha-3; whose electricity.")]
 
 
+def _asking(act: Callable[[Grid, bool], None]) -> Callable[..., None]:
+    """The command that does this with the grid asked for: its options, spelled once."""
+
+    def command(
+        corpus: CorpusDir = HERE,
+        target: Targets = None,
+        source: Sources = None,
+        popular: Popular = None,
+        strategy: Strategies = None,
+        seeds: Seeds = 5,
+        fraction: Fractions = None,
+        images: NImages = None,
+        per_class: PerClass = None,
+        size: Size = 64,
+        epochs: Epochs = 20,
+        pretrain_epochs: PretrainEpochs = None,
+        batch: Batch = 64,
+        learning_rate: Rates = None,
+        balanced: Balanced = False,
+        patient: Patient = None,
+        device: Device = None,
+        processes: Processes = None,
+        precision: AsPrecision = None,
+        deterministic: Deterministic = False,
+        country: Country = "USA",
+        as_json: AsJson = False,
+    ) -> None:
+        act(_grid(locals()), as_json)
+
+    command.__name__, command.__doc__ = act.__name__, act.__doc__
+    return command
+
+
 @experiments.command()
-def plan(
-    corpus: CorpusDir = HERE,
-    target: Targets = None,
-    source: Sources = None,
-    popular: Popular = None,
-    strategy: Strategies = None,
-    seeds: Seeds = 5,
-    fraction: Fractions = None,
-    images: NImages = None,
-    per_class: PerClass = None,
-    size: Size = 64,
-    epochs: Epochs = 20,
-    pretrain_epochs: PretrainEpochs = None,
-    batch: Batch = 64,
-    learning_rate: Rates = None,
-    balanced: Balanced = False,
-    patient: Patient = None,
-    device: Device = None,
-    processes: Processes = None,
-    precision: AsPrecision = None,
-    deterministic: Deterministic = False,
-    country: Country = "USA",
-    as_json: AsJson = False,
-) -> None:
+@_asking
+def plan(grid: Grid, as_json: bool) -> None:
     """What a run would measure: popular pairs, what can be run here, time, energy, CO2."""
-    rows = _grid(locals()).plan()
+    rows = grid.plan()
     if as_json:
         print_json(rows)
         return
@@ -118,30 +131,8 @@ def plan(
 
 
 @experiments.command()
-def run(
-    corpus: CorpusDir = HERE,
-    target: Targets = None,
-    source: Sources = None,
-    popular: Popular = None,
-    strategy: Strategies = None,
-    seeds: Seeds = 5,
-    fraction: Fractions = None,
-    images: NImages = None,
-    per_class: PerClass = None,
-    size: Size = 64,
-    epochs: Epochs = 20,
-    pretrain_epochs: PretrainEpochs = None,
-    batch: Batch = 64,
-    learning_rate: Rates = None,
-    balanced: Balanced = False,
-    patient: Patient = None,
-    device: Device = None,
-    processes: Processes = None,
-    precision: AsPrecision = None,
-    deterministic: Deterministic = False,
-    country: Country = "USA",
-    as_json: AsJson = False,
-) -> None:
+@_asking
+def run(grid: Grid, as_json: bool) -> None:
     """Probe and fine-tune sources on targets, into the survey's results; continues where it was."""
     from datetime import UTC, datetime
 
@@ -152,8 +143,7 @@ def run(
     from experiments.finetune import Cell
     from experiments.finetune import run as measure_all
 
-    grid = _grid(locals())
-    meter = Meter(country)
+    meter = Meter(grid.country)
     planned = grid.cells()
     console = Console(stderr=True)
     with Progress(console=console, disable=not console.is_terminal) as bar:

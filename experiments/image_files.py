@@ -233,6 +233,13 @@ def _splits(entries: Sequence[Entry], labels: Labels, origin: Path) -> list[str]
             "or name them in train/, val/ and test/, or in a column split",
             path=origin,
         )
+    largest = len(entries) if labels.ndim == 2 else int(np.bincount(labels).max())
+    if largest < _FOLDS:
+        raise InputError(
+            f"has at most {largest} images of a class; {_FOLDS} are needed to draw splits, or name "
+            "them in train/, val/ and test/, or in a column split",
+            path=origin,
+        )
     kind = GroupKFold if labels.ndim == 2 else StratifiedGroupKFold
     drawn = kind(n_splits=_FOLDS, shuffle=True, random_state=0)
     made = ["train"] * len(entries)

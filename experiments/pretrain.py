@@ -130,7 +130,6 @@ def _trained(asked: Pretraining, seed: int, machine: Machine, checkpoint: Path) 
             "number; give --precision float32"
         ) from e
     if asked.method == "supervised":
-        # The new head comes last: it takes the place of one that the network had.
         return {
             name.removeprefix("network.") if name.startswith("network.") else f"source_{name}": each
             for name, each in state.items()
@@ -169,6 +168,7 @@ def pretraining_job(
     if method == "supervised":
         learner: nn.Module = classifier(made, n_classes, seed=seed)
     else:
+        made.source_head = None  # as in a `Classifier`
         train = Examples(train.pixels, torch.zeros(len(train.pixels), dtype=torch.int64))
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)

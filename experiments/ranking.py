@@ -304,6 +304,8 @@ def by_baselines(ranking: Ranking) -> dict[str, tuple[str, ...]]:
 
 def holds_features(path: Path) -> bool:
     """Whether a path is a folder or file that `read_features` is meant for, not one of images."""
+    if path.is_file() and path.suffix != ".npz":
+        return False
     files = sorted(path.glob("[!.]*.npz"))[:1] if path.is_dir() else [path]
     return any("train_images" not in _arrays(file) for file in files)
 

@@ -198,7 +198,7 @@ def visible_only(body: nn.Module, seen: torch.Tensor) -> Iterator[None]:
         (maps,) = given
         shapes[layer] = maps.shape
         rows = maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
-        return rows[places(maps.shape[-1])][:, :, None, None]
+        return rows.index_select(0, places(maps.shape[-1]))[:, :, None, None]
 
     def scattered(layer: nn.Module, given: object, made: torch.Tensor) -> torch.Tensor:
         n, channels, height, width = shapes[layer]

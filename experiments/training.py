@@ -71,10 +71,15 @@ class Recipe:
 
 
 class Classifier(nn.Module):
-    """A network with a head for the target's classes; gives logits (n, n_outputs)."""
+    """A network with a head for the target's classes; gives logits (n, n_outputs).
+
+    The head of its source's classes is taken off: it has no part in the loss, and processes that
+    share a fit would wait for its gradients.
+    """
 
     def __init__(self, network: Network, n_outputs: int) -> None:
         super().__init__()
+        network.source_head = None
         self.network = network
         self.head = nn.Linear(network.n_features, n_outputs)
 

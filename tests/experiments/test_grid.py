@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from experiments.machine import Machine
 from experiments.networks import Network
 from experiments.plan import Speed, expected, speed
 from experiments.popular import popular, resolved
+from experiments.pretrain import Method, Pretraining
 from experiments.sources import SOURCES
 
 
@@ -137,10 +139,36 @@ def test_the_time_that_is_expected_by_hand(tmp_path: Path) -> None:
     assert expected(asked, lambda cell: unknown).co2_kg is None
 
 
+@pytest.mark.parametrize(("method", "epoch_s"), [("supervised", 1.6 + 0.04), ("mae", 1.6)])
+def test_a_pretraining_counts_once_a_seed_and_without_labels_has_no_validation(
+    tmp_path: Path, method: Method, epoch_s: float
+) -> None:
+    target = shapes_target(tmp_path)
+    pretraining = Pretraining(
+        images=target,
+        architecture="resnet10-small",
+        method=method,
+        size_px=16,
+        recipe=replace(QUICK, epochs=3),
+    )
+    fast = Speed(train=100, pretrain=50, infer=1000, probe_s=0.01, watts=36.0, g_per_kwh=500.0)
+
+    def seconds(*, is_made: bool) -> float:
+        source = tiny_source(pretraining=pretraining, is_made=lambda seed: is_made)
+        asked = cells([(source, target)], seeds=2, size_px=16, recipe=QUICK)
+        return expected(asked, lambda cell: fast).seconds
+
+    # Three epochs of 80 images, for each of two seeds.
+    assert seconds(is_made=False) - seconds(is_made=True) == pytest.approx(2 * 3 * epoch_s)
+
+
 def test_the_speed_of_a_network_is_measured(tmp_path: Path) -> None:
     found = speed(tiny, size_px=8, batch=8, machine=Machine(), meter=Meter("NLD"))
     assert min(found.train, found.infer, found.probe_s) > 0
     assert found.watts is not None
+    assert found.pretrain == found.train  # on labels it is the same fit
+    masked = speed(tiny, size_px=16, batch=8, machine=Machine(), meter=Meter("NLD"), method="mae")
+    assert 0 < masked.pretrain != masked.train
     small = speed(
         lambda: Network(Greedy(no_norm().body, 4), 8),
         size_px=8,

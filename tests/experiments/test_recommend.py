@@ -8,11 +8,14 @@ import numpy as np
 import pandas as pd
 import pytest
 from builders import NOW, survey, use, work
+from PIL import Image
+from typer.testing import CliRunner
 
 from data.catalogue import load
 from data.claims import claims
 from data.errors import InputError
 from data.records import Decision, Result, Use, Work, to_table
+from experiments.cli import app
 from experiments.popularity import of_modality, popularity, popularity_and_performance
 from experiments.published import MEASURED, OWN
 from experiments.ranking import SourceFeatures, rank
@@ -360,6 +363,72 @@ def test_the_recommend_command(place: Path) -> None:
     assert "papers counted: x-ray classification" in shown.stderr
     wrong = cats("recommend", "-C", str(place), "--modality", "smell")
     assert wrong.returncode == 3
+
+
+def written(folder: Path, *, n: int = 20, classes: tuple[str, ...] = ("dark", "light")) -> Path:
+    """`n` noisy images of each class, one of them unreadable, in folders and in a table."""
+    noise = np.random.default_rng(0)
+    rows = ["path,label"]
+    for shade, name in enumerate(classes):
+        (folder / name).mkdir(parents=True)
+        for number in range(n):
+            pixels = noise.integers(0, 60, (12, 12, 3)) + 120 * shade
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{number}.png")
+            rows.append(f"{name}/{number}.png,{name}")
+    (folder / classes[0] / "0.png").write_bytes(b"no image")
+    (folder / "table.csv").write_text("\n".join(rows))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["folder", "table.csv"])
+def test_images_of_ones_own_are_looked_at(place: Path, tmp_path: Path, kind: str) -> None:
+    path = written(tmp_path / "mine")
+    before = sorted(place.rglob("*"))
+    options = ["-C", str(place), "--modality", "xray", "--size", "32", "--json"]
+    done = cats("recommend", *options, "--images", str(path if kind == "folder" else path / kind))
+    assert done.returncode == 0, done.stderr
+    answer_ = json.loads(done.stdout)
+    rows = {row["source"]: row for row in answer_["sources"]}
+    # Dark and light images are told apart by any weights.
+    assert rows["ImageNet"]["score"] > 0.7
+    assert {rows[name]["rank_low"] for name in ("ImageNet", "random")} == {1}
+    assert any("your images:" in note for note in answer_["notes"])
+    assert "dark/0.png: UnidentifiedImageError" in done.stderr
+    assert sorted(place.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("n", "classes", "said"),
+    [
+        (4, ("a", "b"), "has 7 patients or images; 10 are needed to draw splits"),
+        (6, ("a", "b"), "has at most 6 images of a class; 10 are needed to draw splits"),
+        (20, ("a",), "has a single class, a; nothing to tell apart"),
+    ],
+)
+def test_images_that_cannot_tell_sources_apart_are_told(
+    place: Path, tmp_path: Path, n: int, classes: tuple[str, ...], said: str
+) -> None:
+    path = written(tmp_path / "mine", n=n, classes=classes)
+    options = ["-C", str(place), "--modality", "xray", "--images"]
+    for given in (path, path / "table.csv"):
+        done = CliRunner().invoke(app, ["recommend", *options, str(given)])
+        assert isinstance(done.exception, InputError)
+        assert said in str(done.exception)
+    gone = CliRunner().invoke(app, ["recommend", *options, str(path / "nowhere")])
+    assert "nowhere" in str(gone.exception)
+
+
+def test_a_class_of_too_few_training_images_is_told(place: Path, tmp_path: Path) -> None:
+    path = written(tmp_path / "mine", n=9)
+    header, *rows = (path / "table.csv").read_text().splitlines()
+    splits = ["train", "val", "test"] * 6
+    told_ = [f"{row},{split}" for row, split in zip(rows, splits, strict=True)]
+    (path / "table.csv").write_text("\n".join([f"{header},split", *told_]))
+    options = ["-C", str(place), "--modality", "xray", "--size", "32", "--images"]
+    done = CliRunner().invoke(app, ["recommend", *options, str(path / "table.csv")])
+    assert isinstance(done.exception, InputError)
+    assert "class 0 has 2 image(s)" in str(done.exception)
+    assert "needs 4 of each" in str(done.exception)
 
 
 def test_the_rank_command(place: Path) -> None:

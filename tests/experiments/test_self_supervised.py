@@ -15,18 +15,18 @@ from shapes import CPU, QUICK, shapes, shapes_target, tiny
 from torch import nn
 
 from data.errors import InputError
-from experiments import pretrain, training
+from experiments import training
 from experiments.features import extracted
 from experiments.machine import Machine
 from experiments.metrics import auc
-from experiments.networks import ARCHITECTURES, Network, ResNet, network
-from experiments.pixels import HALF
+from experiments.networks import ARCHITECTURES, Network, ResNet, calibrate, network
+from experiments.pixels import HALF, normalised
 from experiments.pretrain import Method, Pretraining, pretrained, pretraining_job
 from experiments.probe import probe
 from experiments.self_supervised import Masked, hidden_patches, view, visible_only
 from experiments.sources import Source
-from experiments.targets import Split, Target, read
-from experiments.training import Examples, Recipe, fit
+from experiments.targets import Split, Target
+from experiments.training import DivergedError, Recipe, examples, fit
 
 
 @pytest.fixture
@@ -134,50 +134,152 @@ def test_every_network_of_our_own_can_be_masked(name: str) -> None:
     assert all(name.startswith("network.source_head") for name in unmoved)
 
 
-def many_shapes(tmp_path: Path, n: int = 400) -> Target:
-    """More of the images of `shapes`, of which few are labelled in the tests below."""
-    found = shapes_target(tmp_path)
-    images, labels = shapes(n, np.random.default_rng(9))
-    return replace(found, train=Split(images, labels[:, 0]))
+def toy() -> Network:
+    """A network of three stages, so that a place of its maps sees most of an image."""
+    body = ResNet((1, 1, 1), width=16, is_deep=False, is_small=True)
+    return Network(body, body.n_features)
+
+
+def without_noise(split: Split) -> Split:
+    return Split(np.where(split.images > 100, split.images, 0).astype(np.uint8), split.labels)
 
 
 def told_by(made: Network, images: Target) -> float:
-    """Test AUC of a probe on twenty labelled images."""
+    """Mean test AUC of probes on sixteen labelled images, four times."""
     origin = Source(
         id="x", model="x", kind="pretrained here", normalisation=HALF, load=lambda seed: made,
         checksum=lambda: "x",
     )  # fmt: skip
-    few = replace(images, train=Split(images.train.images[:20], images.train.labels[:20]))
-    found = extracted(origin, few, seed=0, size_px=28, machine=CPU)
-    scores, _ = probe(
-        found.train, found.train_labels, found.val, found.val_labels, found.test
+    found = extracted(origin, images, seed=0, size_px=16, machine=CPU)
+    few = [slice(start, start + 16) for start in range(0, 64, 16)]
+    return float(
+        np.mean(
+            [
+                auc(
+                    found.test_labels,
+                    probe(
+                        found.train[rows],
+                        found.train_labels[rows],
+                        found.val,
+                        found.val_labels,
+                        found.test,
+                    )[0],
+                )
+                for rows in few
+            ]
+        )
     )
-    return auc(found.test_labels, scores)
+
+
+def test_masked_autoencoding_learns_to_paint_and_features_that_tell_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ARCHITECTURES, "toy", toy)
+    found = shapes_target(tmp_path)
+    many, labels = shapes(400, np.random.default_rng(9))
+    images = replace(
+        found,
+        train=without_noise(Split(many, labels[:, 0])),
+        val=without_noise(found.val),
+        test=without_noise(found.test),
+    )
+    recipe = Recipe(epochs=6, batch=32, learning_rates=(3e-3,))
+    train = examples(images.train, 16)
+    job = pretraining_job(
+        "mae", network("toy"), train, train, n_classes=2, recipe=recipe, seed=0, machine=CPU
+    )
+    pixels = normalised(train.pixels[:64], HALF, torch.device("cpu"))
+
+    def loss() -> float:
+        torch.manual_seed(0)
+        with torch.inference_mode():
+            return float(job.classifier.eval()(pixels).mean())
+
+    before = loss()
+    fit(job)
+    assert loss() < 0.7 * before
+    plan = asked(images, "mae", architecture="toy", recipe=recipe)
+    made, random = pretrained(plan, 0, place=tmp_path, machine=CPU), network("toy")
+    calibrate(random, train.pixels, HALF, torch.device("cpu"))
+    assert told_by(made, images) > told_by(random, images) + 0.05
 
 
 @pytest.mark.usefixtures("_small")
-def test_masked_autoencoding_learns_to_paint_and_features_that_tell_more(tmp_path: Path) -> None:
-    images = many_shapes(tmp_path)
-    recipe = Recipe(epochs=12, batch=32, learning_rates=(3e-3,))
-    plan = asked(images, "mae", size_px=28, recipe=recipe)
-    train = training.examples(images.train, 28)
-    losses: dict[int, float] = {}
-    for epochs in (1, 12):
-        job = pretraining_job(
-            "mae", tiny(), train, train, n_classes=2, recipe=replace(recipe, epochs=epochs),
-            seed=0, machine=CPU,
-        )  # fmt: skip
-        fit(job)
-        learned = job.classifier.eval()
-        torch.manual_seed(0)
-        with torch.inference_mode():
-            pixels = training.normalised(train.pixels[:64], HALF, torch.device("cpu"))
-            losses[epochs] = learned(pixels).mean().item()
-    assert losses[12] < 0.9 * losses[1]
-    made = pretrained(plan, 0, place=tmp_path, machine=CPU)
-    random = tiny()
-    from experiments.networks import calibrate
+def test_two_processes_pretrain_together(tmp_path: Path) -> None:
+    images = shapes_target(tmp_path)
+    plan = asked(images, "mae", recipe=replace(QUICK, epochs=1))
+    two = Machine(processes=2)
+    one, again = (
+        pretrained(plan, 0, place=tmp_path / name, machine=two).state_dict() for name in "ab"
+    )
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not torch.equal(one["body.conv1.weight"], tiny().body.state_dict()["conv1.weight"])
 
-    calibrate(random, train.pixels, HALF, torch.device("cpu"))
-    print(losses, told_by(made, images), told_by(random, images))
-    assert told_by(made, images) > told_by(random, images) + 0.05
+
+@pytest.mark.usefixtures("_small")
+def test_a_pretraining_that_diverges_is_told(tmp_path: Path) -> None:
+    recipe = replace(QUICK, learning_rates=(1e30,))
+    plan = asked(shapes_target(tmp_path), "mae", recipe=recipe)
+    with pytest.raises(DivergedError, match=r"pretraining on shapes \(mae, seed 0\)"):
+        pretrained(plan, 0, place=tmp_path, machine=CPU)
+
+
+# Going on after a kill
+
+
+_LONG = replace(QUICK, epochs=40, patience=99)
+_KILLED = """
+import sys
+from functools import partial
+from pathlib import Path
+import torch
+torch.set_num_threads(1)  # as in the tests
+sys.path[:0] = {paths!r}
+from shapes import CPU, QUICK, tiny
+from dataclasses import replace
+from experiments import pretrain
+from experiments.networks import ARCHITECTURES
+from experiments.targets import read
+ARCHITECTURES["resnet10-small"] = tiny
+pretrain.Job = partial(pretrain.Job, checkpoint_s=0)
+asked = pretrain.Pretraining(
+    images=read(Path({target!r})), architecture="resnet10-small", method={method!r}, size_px=16,
+    recipe=replace(QUICK, epochs=40, patience=99),
+)
+pretrain.pretrained(asked, 3, place=Path({place!r}), machine=CPU)
+"""
+
+
+@pytest.mark.usefixtures("_small")
+@pytest.mark.parametrize("method", ["supervised", "simsiam", "mae"])
+def test_a_pretraining_that_is_killed_goes_on_to_the_bit(
+    tmp_path: Path, method: Method, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = asked(shapes_target(tmp_path), method, recipe=_LONG)
+    path = plan.path(tmp_path / "killed", 3)
+    checkpoint = path.with_suffix(".checkpoint")
+    root = Path(__file__).resolve().parents[2]
+    script = _KILLED.format(
+        paths=[str(root), str(root / "tests")],
+        target=str(tmp_path / "shapes.npz"),
+        method=method,
+        place=str(path.parent),
+    )
+    child = subprocess.Popen([sys.executable, "-c", script])
+    while not checkpoint.exists() and child.poll() is None:
+        time.sleep(0.005)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    assert checkpoint.exists()
+    assert not path.exists()
+    begun: list[int] = []
+    resume = training._Run.resume
+    monkeypatch.setattr(training._Run, "resume", lambda run: begun.append(resume(run)) or begun[-1])
+    for place in ("killed", "undisturbed"):
+        pretrained(plan, 3, place=tmp_path / place, machine=CPU)
+    assert 0 < begun[0] < 40
+    assert begun[1] == 0
+    one, other = (load_file(plan.path(tmp_path / name, 3)) for name in ("killed", "undisturbed"))
+    assert one.keys() == other.keys()
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert not checkpoint.exists()

@@ -145,6 +145,15 @@ def test_it_stops_when_validation_no_longer_improves() -> None:
     assert found.epochs < 30
 
 
+def test_two_processes_share_a_network_that_had_a_head() -> None:
+    headed = no_norm()
+    headed.source_head = nn.Linear(8, 5)
+    once = replace(QUICK, epochs=1)
+    two = Machine(processes=2)
+    with_head, without = (fit(job(each, recipe=once, machine=two)) for each in (headed, no_norm()))
+    assert states_equal(with_head.state, without.state)
+
+
 def test_two_processes_learn_as_one_does() -> None:
     once = replace(QUICK, epochs=1)  # of several, validation may choose another
     alone = fit(job(no_norm(), recipe=once))
