@@ -243,12 +243,13 @@ class _Run:
         job = self.job
         order = drawn(job.train.labels, job.recipe, generator)
         steps = []
-        for chosen in order.split(job.recipe.batch)[: self.steps]:
+        for chosen in torch.split(order, job.recipe.batch)[: self.steps]:
             moves = augmentation(len(chosen), job.train.pixels, job.recipe, generator)
             mine = torch.arange(self.rank, len(chosen) - len(chosen) % self.world, self.world)
             steps.append(torch.stack([chosen, *moves])[:, mine])
         sizes = [step.shape[1] for step in steps]
-        return list(torch.cat(steps, dim=1).to(self.train_set.pixels.device).split(sizes, dim=1))
+        whole = torch.cat(steps, dim=1).to(self.train_set.pixels.device)
+        return list(torch.split(whole, sizes, dim=1))
 
     def _step(self, plan: torch.Tensor) -> torch.Tensor:
         """One step of the optimiser; the loss, without waiting for the device."""

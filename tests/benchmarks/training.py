@@ -1,4 +1,4 @@
-"""Images a second of fine-tuning, beside a loop as a tutorial writes it; on a GPU, what holds it up.
+"""Images a second of fine-tuning, beside a loop as tutorials write it; and what a GPU waits for.
 
     python tests/benchmarks/training.py [--network NAME] [--size PX] [--batch N] [--rounds N]
                                         [--device cuda]
