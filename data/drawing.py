@@ -18,9 +18,11 @@ _FEW = 30
 _WIDTH, _HEIGHT = 760, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 170, 56, 64
 _LABEL, _ROW, _BAR = 190, 26, 12
+# Each rule names its own figures: within a page of HTML a style holds for the whole page.
 _STYLE = (
-    "text{font:13px sans-serif;fill:#1f1e1b}.title{font-size:16px;font-weight:600}"
-    ".note{font-size:11px;fill:#5b5953}.grid{stroke:#ddd}"
+    ".chart text{font:13px sans-serif;fill:#1f1e1b}"
+    ".chart .title{font-size:16px;font-weight:600}"
+    ".chart .note{font-size:11px;fill:#5b5953}.chart .grid{stroke:#ddd}"
 )
 _TOPS = (0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 _Row = Mapping[str, Any]
@@ -152,7 +154,8 @@ def _text(x: float, y: float, words: str, anchor: str = "start", *, fill: str = 
 def _page(width: int, height: int, title: str, note: str, shapes: Sequence[str]) -> str:
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+            'role="img" class="chart">',
             f"<title>{_escaped(title)}</title>",
             f"<style>{_STYLE}</style>",
             f'<rect width="{width}" height="{height}" fill="#fff"/>',

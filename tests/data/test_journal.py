@@ -142,7 +142,7 @@ def test_reading_leaves_no_trace(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with Journal(path) as journal:
         journal.decide([decision("a", "accept")])
-        journal.copy(tmp_path / "copy.db")
+        journal.copy_without_notes(tmp_path / "copy.db")
     before = (tmp_path / "copy.db").read_bytes()
     with Journal.reading(tmp_path / "copy.db") as journal:
         assert [made.uid for made in journal.decisions()] == ["a"]
