@@ -166,6 +166,14 @@ def _names(db: duckdb.DuckDBPyConnection, sql: str) -> tuple[str, ...]:
 _FILE = "file "  # opens the name of what `cats mine --from` took as works
 
 
+def _when(first: str | None, last: str | None) -> str:
+    """The days of mining, as a methods section gives them."""
+    if first is None:
+        return "not yet"
+    days = list(dict.fromkeys((first[:10], (last or first)[:10])))
+    return f"between {days[0]} and {days[1]} (UTC)" if len(days) > 1 else f"on {days[0]} (UTC)"
+
+
 def _counted(files: Mapping[str, int]) -> str:
     return ", ".join(f"{name.removeprefix(_FILE)}: {n:,} records" for name, n in files.items())
 
@@ -177,7 +185,7 @@ def methods(found: Account, protocol: Protocol, *, version: str, now: datetime) 
 
 def _sentences(found: Account, protocol: Protocol, version: str, now: datetime) -> Iterator[str]:
     search = protocol.search
-    when = f"between {found.first_run} and {found.last_run} (UTC)" if found.first_run else "not yet"
+    when = _when(found.first_run, found.last_run)
     by = f"with cats-toolkit {version}, protocol {protocol.hash}"
     fit = (
         f"published {search.first_year}-{search.last_year}, of type {', '.join(search.types)}, in "
@@ -224,5 +232,5 @@ def _sentences(found: Account, protocol: Protocol, version: str, now: datetime) 
     if found.annotators:
         yield f"{found.annotated} were read by {', '.join(found.annotators)}."
     if found.codebooks:
-        yield f"People decided by codebook {', '.join(found.codebooks)}."
+        yield f"Reviewers decided by codebook {', '.join(found.codebooks)}."
     yield f"Exported {now:%Y-%m-%d}."

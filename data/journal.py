@@ -569,10 +569,14 @@ class Journal:
     def _draw(self, n: int, seed: int, now: datetime) -> None:
         self._db.execute("INSERT INTO draws VALUES (?, ?, ?)", (n, seed, now.isoformat()))
 
+    def draws(self) -> list[tuple[int, int]]:
+        """(papers drawn in all, seed) of each draw, the first one first."""
+        rows = self._db.execute("SELECT n, seed FROM draws ORDER BY rowid")
+        return [(n, seed) for n, seed in rows]
+
     def drawn(self) -> tuple[int, int] | None:
         """(papers drawn, seed) of the sample as it is now; None before the first draw."""
-        row = self._db.execute("SELECT n, seed FROM draws ORDER BY rowid DESC LIMIT 1").fetchone()
-        return None if row is None else (row[0], row[1])
+        return next(reversed(self.draws()), None)
 
     def frame(self) -> list[tuple[str, str, int]]:
         """(work id, stratum, place) of all papers that gold ones are drawn from, by place."""
