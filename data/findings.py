@@ -102,7 +102,8 @@ def _most_used(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:
     frame = shares(cube, by="all", where=where, gold=gold, top=1)
     row = None if frame.empty else frame.iloc[0]
     of = "papers"
-    return _of_share("most used", row, where, f"{{dataset}} is the source that most {of} use", of)
+    words = f"{{dataset}} is the source that more {of} use than any other"
+    return _of_share("most used", row, where, words, of)
 
 
 def _medical(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:

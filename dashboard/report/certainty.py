@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pandas as pd
 
@@ -31,7 +31,6 @@ def what_it_says(survey: Asked) -> Section:
     """The findings in sentences, and as found and corrected side by side."""
     told = findings(survey.cube, where=survey.where, gold=survey.gold)
     said = [joined((found.sentence, " ", _mark(found))) for found in told]
-    sure = dict.fromkeys((found.sure, found.how_sure) for found in told)
     rows = [
         [
             FINDINGS[found.name] + (f": {found.dataset}" if found.dataset else ""),
@@ -47,9 +46,16 @@ def what_it_says(survey: Asked) -> Section:
         "findings",
         "What the survey says",
         listed(said, ordered=True, css="findings"),
-        *(paragraph(f"{HOW_SURE[kind].capitalize()}: {how}", css="soft") for kind, how in sure),
+        *_covered(told),
         table(columns, rows, "The findings as numbers.", command(survey, "findings")),
     )
+
+
+def _covered(told: Sequence[Finding]) -> Iterator[Html]:
+    """What the intervals cover, once for all findings of which the same is true."""
+    for how in dict.fromkeys(found.how_sure for found in told):
+        kinds = dict.fromkeys(HOW_SURE[found.sure] for found in told if found.how_sure == how)
+        yield paragraph(f"{'; '.join(kinds).capitalize()}: {how}", css="soft")
 
 
 def _mark(found: Finding) -> Html:
@@ -175,7 +181,9 @@ def _agreement(survey: Asked) -> Iterator[Html]:
 def _of_one(value: float | None, interval: tuple[float, float] | None) -> str:
     if value is None or interval is None:
         return "–"
-    return f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+    # Zero once more, or what rounds to nothing from below would be "-0.00".
+    told, low, high = (round(each, 2) + 0.0 for each in (value, *interval))
+    return f"{told:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _thresholds(survey: Asked) -> Html:

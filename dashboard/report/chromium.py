@@ -83,7 +83,7 @@ def printed(content: bytes, *, day: date, timeout_s: float = _TIMEOUT_S) -> byte
 
 def _run(command: list[str], browser: Path, timeout_s: float) -> str:
     """Run a browser to its end, and end all of its processes if it takes too long."""
-    running = subprocess.Popen(
+    with subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -91,18 +91,17 @@ def _run(command: list[str], browser: Path, timeout_s: float) -> str:
         text=True,
         errors="replace",
         start_new_session=True,
-    )
-    try:
-        _, said = running.communicate(timeout=timeout_s)
-    except subprocess.TimeoutExpired as e:
-        raise InputError(
-            f"it did not print within {timeout_s:g} s; end other programs and try again, or write "
-            ".html and print that in a browser",
-            path=browser,
-        ) from e
-    finally:
-        # Its own processes may outlive the one that was started.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
+    ) as running:
+        try:
+            _, said = running.communicate(timeout=timeout_s)
+        except subprocess.TimeoutExpired as e:
+            raise InputError(
+                f"it did not print within {timeout_s:g} s; end other programs and try again, or "
+                "write .html and print that in a browser",
+                path=browser,
+            ) from e
+        finally:
+            # Its own processes may outlive the one that was started.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(running.pid, signal.SIGKILL)
     return said[-300:].strip()

@@ -68,7 +68,7 @@ footer { margin-top: 2.5rem; padding-top: .6rem; border-top: 1px solid #c9c6bd }
   body { font-size: 10pt; max-width: none; margin: 0; padding: 0 }
   h1 { font-size: 20pt }
   h2 { margin-top: 1.5rem }
-  h2, h3, caption { break-after: avoid }
+  h2, h3, h2 + p, caption { break-after: avoid }
   figure, tr, dl, pre, .findings > li { break-inside: avoid }
   thead { display: table-header-group }
   .wide { overflow: visible }

@@ -41,6 +41,7 @@ from data.concentration import concentration
 from data.cube import UNKNOWN, By, Selection
 from data.drawing import bars_svg
 from data.growth import growth
+from data.intervals import wilson
 from data.sample import LABEL
 from data.transfers import transfers
 from data.trends import leading
@@ -163,7 +164,7 @@ def named_or_implied(survey: Asked) -> Section:
     told = shares_of(survey, "all", where=replace(survey.where, presence="named"))
     n_named = {row["dataset"]: int(row["n"]) for row in rows_of(told)}
     rows = [
-        [row["dataset"], count(row["n"]), count(n_named.get(row["dataset"], 0))]
+        [row["dataset"], count(row["n"]), *_of(n_named.get(row["dataset"], 0), int(row["n"]))]
         for row in rows_of(chosen(every, names))
     ]
     return section(
@@ -180,12 +181,19 @@ def named_or_implied(survey: Asked) -> Section:
             by=[command(survey, "--by all --of naming --among transfer")],
         ),
         table(
-            ["source", "papers", "that name it"],
+            ["source", "papers", "that name it", "% [95%]"],
             rows,
             "Of the papers that use a source, those that name it; a model alone tells the others.",
+            WILSON,
             command(survey, f"--by all --top {_SOURCES} --presence named"),
         ),
     )
+
+
+def _of(n: int, n_papers: int) -> tuple[str, str]:
+    low, high = wilson(n, n_papers)
+    row = {"share": n / n_papers, "low": low, "high": high}
+    return count(n), as_found(row)
 
 
 def concentration_of_sources(survey: Asked) -> Section:
@@ -275,7 +283,7 @@ def source_to_target(survey: Asked) -> Section:
         table(
             ["source", "target", "papers", "of", "share, % [95%]"],
             rows,
-            "Most frequent pairs.",
+            "Most frequent pairs; a source that is unspecified is one of unnamed origin.",
             WILSON,
             "Not corrected for the annotator's errors.",
             command(survey, f"transfers --top {_PAIRS}"),
