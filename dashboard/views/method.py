@@ -72,7 +72,10 @@ with st.container(horizontal=True):
         file_name="dictionary.csv",
         key="dictionary",
     )
-st.caption("All tables in one immutable, citable release: `cats export FOLDER`.")
+st.caption(
+    "All tables in one immutable, citable release: `cats export FOLDER`. All of it in one document "
+    "for beside a paper: `cats report FILE.html`."
+)
 
 st.header("What the columns mean", anchor=False)
 st.dataframe(dictionary(), hide_index=True, height=360)

@@ -29,6 +29,7 @@ from data.errors import InputError
 from data.exchange import export_decisions, import_decisions
 from data.publish import publish
 from data.records import Decision
+from data.release import check, release
 from data.sample import LABEL, TRUTH, WORKS
 
 SECTIONS = (
@@ -312,6 +313,28 @@ def test_the_command_writes_it_whole_or_says_why_not(corpus: Corpus, tmp_path: P
     with pytest.raises(InputError, match="no paper is annotated yet"):
         write(survey(tmp_path / "empty"), tmp_path / "e.html", version="0.1.0")
     assert [path.name for path in tmp_path.glob("*.*")] == ["r.html"]
+
+
+def test_a_release_has_a_report_that_names_it_and_leaves_it_as_it_is(tmp_path: Path) -> None:
+    corpus = survey(tmp_path / "s", [work()], [use()])
+    done = release(corpus, tmp_path / "release", now=NOW, version="0.1.0")
+    page = written(Corpus(tmp_path / "release"), tmp_path)
+    assert page.count(done.id) == 3  # at the head, in the citation, in its BibTeX
+    assert check(tmp_path / "release") == done.id
+
+
+def test_no_extra_package_is_needed(tmp_path: Path) -> None:
+    survey(tmp_path / "s", [work()], [use()])
+    arguments = ["cats", "report", str(tmp_path / "r.html"), "-C", str(tmp_path / "s")]
+    script = (
+        "import sys\n"
+        "for name in ('streamlit', 'plotly', 'torch', 'sklearn', 'lxml', 'pypdfium2'):\n"
+        "    sys.modules[name] = None\n"
+        f"sys.argv = {arguments!r}\n"
+        "import cats\ncats.main()"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (tmp_path / "r.html").is_file(), done.stderr
 
 
 def test_a_survey_without_any_source_has_a_report(tmp_path: Path) -> None:
