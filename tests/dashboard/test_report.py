@@ -319,7 +319,7 @@ def test_a_release_has_a_report_that_names_it_and_leaves_it_as_it_is(tmp_path: P
     corpus = survey(tmp_path / "s", [work()], [use()])
     done = release(corpus, tmp_path / "release", now=NOW, version="0.1.0")
     page = written(Corpus(tmp_path / "release"), tmp_path)
-    assert page.count(done.id) == 3  # at the head, in the citation, in its BibTeX
+    assert page.count(done.id) == 4  # at the head, in the citation, twice in its BibTeX
     assert check(tmp_path / "release") == done.id
 
 
