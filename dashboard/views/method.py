@@ -43,7 +43,7 @@ st.image(
     drawing,
     caption="PRISMA 2020 flow",
     alt="Flow diagram; the same numbers are in the paragraph below.",
-    width=640,
+    width="content",
 )
 st.markdown(filters.as_text(paragraph))
 
