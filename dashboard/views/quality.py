@@ -7,14 +7,8 @@ import math
 import streamlit as st
 
 from dashboard import charts, exhibit, filters, numbers, page, survey
+from dashboard.texts import FINDINGS
 
-_NAMES = {
-    "most used": "The most used source",
-    "medical": "Change of medical sources since 2020",
-    "implied": "Implied sources",
-    "concentration": "Concentration",
-    "unnamed": "Unnamed weights",
-}
 _ABREAST = 2
 
 _COLUMNS = {
@@ -77,7 +71,7 @@ frame = numbers.sensitivity(here.path, here.at, where)
 for place, (name, rows) in enumerate(frame.groupby("name", sort=False)):
     if place % _ABREAST == 0:
         columns = st.columns(_ABREAST, gap="medium")
-    label = _NAMES.get(str(name), str(name))
+    label = FINDINGS[str(name)]
     with columns[place % _ABREAST]:
         if rows["value"].notna().sum() == 0:
             st.markdown(f"**{label}**: cannot be told from these papers at any threshold.")
