@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # A CPU build of torch: the newest from the registry brings gigabytes of CUDA along.
 TORCH ?= torch==2.13.0
 
-.PHONY: demo test check docs bench experiments pmlr lock clean
+.PHONY: demo test check docs bench experiments study lock clean
 .DELETE_ON_ERROR:
 
 $(VENV)/base: pyproject.toml
@@ -52,21 +52,32 @@ experiments: $(VENV)/dev
 	$(BIN)/python tests/benchmarks/source_grid.py
 	$(BIN)/python tests/benchmarks/source_grid.py --scratch
 
-# The open survey in data/pmlr, made again from the papers beside the repository.
-PMLR := build/pmlr
-PMLR_TITLE := Medical imaging in the Proceedings of Machine Learning Research
-pmlr: $(VENV)/base
-	rm -rf $(PMLR) $(PMLR)-given
-	$(BIN)/cats init $(PMLR)
-	sed -i 's/^title = .*/title = "$(PMLR_TITLE)"/; /^topics = \[/,/^\]/d' $(PMLR)/protocol.toml
-	$(BIN)/cats mine -C $(PMLR) --from ../shared/corpus/works.jsonl.gz
-	$(BIN)/cats annotate -C $(PMLR)
-	$(BIN)/cats export -C $(PMLR) --without-text $(PMLR)-given
-	$(BIN)/cats export -C $(PMLR) --prisma $(PMLR)-given/prisma
-	rm $(PMLR)-given/prisma/methods.txt  # speaks of a search, and these papers came as a file
+# The study in data/pmlr, made again from the papers beside the repository and the decisions of its
+# reviewers. Draws are those that they read: strata are of the first one, so that both stand here.
+STUDY := build/study
+GIVEN := $(STUDY)-given
+STUDY_TITLE := Medical imaging in the Proceedings of Machine Learning Research
+study: $(VENV)/base
+	rm -rf $(STUDY) $(GIVEN)
+	$(BIN)/cats init $(STUDY)
+	sed -i 's/^title = .*/title = "$(STUDY_TITLE)"/; /^topics = \[/,/^\]/d' $(STUDY)/protocol.toml
+	$(BIN)/cats mine -C $(STUDY) --from ../shared/corpus/works.jsonl.gz
+	$(BIN)/cats annotate -C $(STUDY)
+	$(BIN)/cats review -C $(STUDY) --draw 200 --seed 2026
+	$(BIN)/cats review -C $(STUDY) --draw 500
+	$(BIN)/cats import data/pmlr/decisions.jsonl -C $(STUDY)
+	$(BIN)/cats trends findings -C $(STUDY)
+	$(BIN)/cats trends -C $(STUDY) --by all
+	$(BIN)/cats trends -C $(STUDY) --by all --of unnamed --among transfer
+	$(BIN)/cats review -C $(STUDY) --agreement
+	$(BIN)/cats export -C $(STUDY) --without-text $(GIVEN)
+	$(BIN)/cats export -C $(GIVEN) --decisions $(GIVEN)/decisions.jsonl  # without notes
+	$(BIN)/cats export -C $(GIVEN) --prisma $(GIVEN)/prisma
+	$(BIN)/cats report $(GIVEN)/report.html -C $(GIVEN)
+	-$(BIN)/cats report $(GIVEN)/report.pdf -C $(GIVEN)  # where there is a Chromium
 	find data/pmlr -mindepth 1 -not -name README.md -delete
-	cp -r $(PMLR)-given/. data/pmlr/
-	rm -rf $(PMLR) $(PMLR)-given
+	cp -r $(GIVEN)/. data/pmlr/
+	rm -rf $(STUDY) $(GIVEN)
 
 # The versions that the Dockerfile installs.
 lock: $(VENV)/dev

@@ -53,6 +53,7 @@ class Chart:
         table: the same as numbers, a row a point.
         alt: the same in words.
         note: how to read it: n, intervals, what is hollow or dashed.
+        is_share: whether the values in `table` are shares of papers; else they are other numbers.
         behind: for each row of `table` the choice of papers that it counts, as the page of papers
             takes it from its address; None where there is none.
     """
@@ -62,6 +63,7 @@ class Chart:
     table: pd.DataFrame
     alt: str
     note: str
+    is_share: bool = True
     behind: tuple[Query | None, ...] = ()
 
 
@@ -81,14 +83,17 @@ def over_years(
             most. Papers of unknown year are left out.
         this_year: the year that is not over: its line is dashed.
     """
-    known = frame[frame["group"].astype(str).str.fullmatch(r"\d+") & frame[value[0]].notna()]
-    table = known.assign(year=known["group"].astype(int)).sort_values(["dataset", "year"])
+    dated = frame[frame["group"].astype(str).str.fullmatch(r"\d+")]
+    dated = dated.assign(year=dated["group"].astype(int))
+    table = dated[dated[value[0]].notna()].sort_values(["dataset", "year"])
     table = _in_order(table, list(frame["dataset"].unique())).reset_index(drop=True)
     figure = go.Figure()
     for place, dataset in enumerate(table["dataset"].unique()):
         _draw_line(figure, table[table["dataset"] == dataset], place, this_year, value)
     figure.update_yaxes(title="share of papers", tickformat=".1~%", rangemode="tozero")
-    figure.update_xaxes(title="year of publication", dtick=_year_step(table["year"]))
+    figure.update_xaxes(title="year of publication", dtick=_year_step(dated["year"]))
+    if len(dated):  # also the years without a value, which else would not be missed
+        figure.update_xaxes(range=[dated["year"].min() - 0.4, dated["year"].max() + 0.4])
     figure.update_layout(showlegend=table["dataset"].nunique() > 1)
     figure.update_layout(legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 0})
     return Chart(
@@ -258,7 +263,7 @@ def matrix(
     """
     table = frame[frame[value[0]].notna()].reset_index(drop=True)
     sizes = table.groupby("group")["n_papers"].first().sort_values(ascending=False, kind="stable")
-    names = {group: f"{group}<br>n = {size:,}" for group, size in sizes.items()}
+    names = {group: f"{group} ({size:,})" for group, size in sizes.items()}
     few = table["n_papers"] < FEW
     shaded = table.assign(shade=table[value[0]].where((table["n"] > 0) & ~few))
     shares = shaded.pivot_table(
@@ -297,7 +302,9 @@ def matrix(
                 "size": 24,
                 "color": [_OUTLINE if n and is_few else _CLEAR for n in rows["n"]],
             },
-            text=[_percent(share) if n else "" for share, n in _pairs(rows, value[0], "n")],
+            text=[
+                _percent(share).rstrip("%") if n else "" for share, n in _pairs(rows, value[0], "n")
+            ],
             textfont={"size": 11}
             if is_few
             else {
@@ -310,14 +317,18 @@ def matrix(
             showlegend=False,
         )
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
-    figure.update_xaxes(type="category", side="top", showgrid=False, tickangle=-40)
+    figure.update_xaxes(type="category", side="top", showgrid=False, tickangle=-90)
     figure.update_layout(height=max(320, 130 + 30 * len(shares)))
     return Chart(
         title=title,
         figure=_finished(figure, sample),
         table=_tidy(table, "group", value).rename(columns={"group": by}),
         alt=f"Heat map. {title}. " + _highest(table, value),
-        note=_note("a number is the share of the column's papers", None, table),
+        note=_note(
+            "a number is the percentage of the column's papers, whose count is in brackets",
+            None,
+            table,
+        ),
         behind=tuple(_papers_of(row, by, role) for row in table.to_dict("records")),
     )
 
@@ -502,6 +513,7 @@ def lines(
         table=table,
         alt=f"Line chart. {title}. {'; '.join(ends)}.",
         note="the band is the 95% interval",
+        is_share="%" in tickformat,
     )
 
 
@@ -596,6 +608,7 @@ def measured(frame: pd.DataFrame, *, title: str, sample: bool) -> Chart:
         table=table,
         alt=f"Dot plot. {title}. From the best on: {', '.join(best)}.",
         note=f"n = {len(table)} results; the axis does not start at zero",
+        is_share=False,
     )
 
 

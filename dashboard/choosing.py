@@ -22,7 +22,6 @@ from experiments.recommend import advice as recommended
 _PUBLISHED = Path(data.__file__).parent / "facts" / "transfer_results.csv"
 _COLUMNS = ["source", "target", "value", "low", "high", "model", "strategy", "origin"]
 _FEW, _TOP = 30, 10
-_HARDLY = 0.02  # a spread of AUC over sources that a change of the test images would hide
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +35,6 @@ class Advice:
         n_papers: how many papers there are.
         measured: columns source, target, value (AUC), low, high (None where unknown), model,
             strategy, origin ('run' or a citation).
-        verdict: in words, whether the choice of source matters on these targets.
     """
 
     where: Selection
@@ -44,7 +42,6 @@ class Advice:
     used: pd.DataFrame
     n_papers: int
     measured: pd.DataFrame
-    verdict: str
 
     @property
     def is_thin(self) -> bool:
@@ -78,7 +75,6 @@ def advice(
         used=used,
         n_papers=n_papers,
         measured=found,
-        verdict=_verdict(found),
     )
 
 
@@ -129,17 +125,19 @@ def _is_alike(
     return (modality is None or kind == modality) and (organ is None or organ in of_organ)
 
 
-def _verdict(found: pd.DataFrame) -> str:
-    """Whether the choice of source matters, target by target."""
-    told = []
-    for (target, origin), rows in found.groupby(["target", "origin"], sort=False):
-        by_source = rows.groupby("source")["value"].mean().sort_values(ascending=False)
-        if len(by_source) < 2:
-            continue
-        spread = float(by_source.iloc[0] - by_source.iloc[-1])
-        matters = "the choice hardly matters" if spread < _HARDLY else "the choice matters"
-        told.append(
-            f"{target} ({origin}): {matters}. Of {len(by_source)} sources {by_source.index[0]} is "
-            f"best with an AUC of {by_source.iloc[0]:.3f}, {spread:.3f} above the worst."
-        )
-    return " ".join(told[:6])
+def by_target(measured: pd.DataFrame) -> pd.DataFrame:
+    """One row a target and study with two sources or more, those with the most sources first.
+
+    Returns: columns target, study, sources, best, AUC, best_less_worst.
+    """
+    rows = []
+    for (target, origin), results in measured.groupby(["target", "origin"], sort=False):
+        means = results.groupby("source")["value"].mean().sort_values(ascending=False)
+        if len(means) > 1:
+            best = float(means.iloc[0])
+            rows.append(
+                (target, origin, len(means), means.index[0], best, best - float(means.iloc[-1]))
+            )
+    columns = ["target", "study", "sources", "best", "AUC", "best_less_worst"]
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.sort_values(["sources", "target"], ascending=[False, True], kind="stable")

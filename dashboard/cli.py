@@ -1,4 +1,4 @@
-"""`cats dashboard | review | demo`."""
+"""`cats dashboard | review | report | demo`."""
 
 from __future__ import annotations
 
@@ -122,6 +122,35 @@ def review(
         told = {"CATS_REVIEW": "1", "CATS_REVIEWER": reviewer}
         page = "adjudicate" if queue == "adjudicate" else f"review?queue={queue}"
         _serve(corpus, port=port, host=host, told=told, page=page)
+
+
+@app.command()
+def report(
+    file: Annotated[
+        Path, typer.Argument(help="FILE.html, or FILE.pdf where there is a Chromium to print it.")
+    ],
+    text: Annotated[
+        str | None,
+        typer.Option(
+            help="Count papers read as: full text, abstract or together (mixed).",
+            show_default="the kind that most papers have",
+        ),
+    ] = None,
+    corpus: CorpusDir = HERE,
+) -> None:
+    """Write the survey as one document to publish beside a paper: figures, tables, how sure."""
+    from importlib.metadata import version
+    from typing import cast
+
+    from dashboard.report.asked import READ_AS, ReadAs
+    from dashboard.report.write import write
+    from data.corpus import Corpus
+    from data.cube import one_of
+
+    if text is not None:
+        one_of("text", text, READ_AS)
+    write(Corpus(corpus), file, text=cast("ReadAs | None", text), version=version("cats-toolkit"))
+    say(f"wrote {file}")
 
 
 @app.command()

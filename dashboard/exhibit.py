@@ -19,7 +19,19 @@ from dashboard.source import Source
 
 _CONFIG = {"displayModeBar": False, "scrollZoom": False, "doubleClick": False}
 _INK = {"light": "#43413c", "dark": "#cfccc6"}  # 7:1 and more on the theme's grounds
-_PERCENT = re.compile(r"(?:^|_)(share|low|high|corrected|difference)(?:$|_)")
+_PERCENT = re.compile(r"(?:^|_)(share|value|low|high|corrected|difference)(?:$|_)")
+# Columns as the page heads them; in files they keep their names.
+_WORDS = {
+    "n": "papers",
+    "n_papers": "of papers",
+    "low": "95% from",
+    "high": "95% to",
+    "corrected_low": "corrected from",
+    "corrected_high": "corrected to",
+    "mean_score": "mean score",
+    "n_right": "right",
+    "min_score": "least score",
+}
 _HTML = """<div class="files"><button type="button" data-as="png">PNG</button>
 <button type="button" data-as="svg">SVG</button><span role="status"></span></div>"""
 _CSS = """.files { display: flex; gap: .5rem; align-items: center; }
@@ -94,15 +106,18 @@ def _table(chart: Chart, key: str) -> None:
         chart.table,
         key=f"{key}-table",
         hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format="percent")
-            for name in chart.table.columns
-            if _PERCENT.search(name)
-        },
+        column_config={name: _column(name, chart.is_share) for name in chart.table.columns},
         on_select="rerun",
         selection_mode="single-row",
     )
     _link_to_papers(chart, list(picked["selection"]["rows"]))
+
+
+def _column(name: str, is_share: bool) -> Any:
+    words = _WORDS.get(name, name.replace("_", " "))
+    if is_share and _PERCENT.search(name):
+        return st.column_config.NumberColumn(words, format="percent")
+    return st.column_config.Column(words)
 
 
 def _cite_and_download(chart: Chart, key: str, source: Source) -> None:

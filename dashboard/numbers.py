@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal, cast
+from typing import Literal
 
 import pandas as pd
 import pyarrow as pa
@@ -192,9 +192,6 @@ def this_year() -> int:
     return datetime.now(UTC).year
 
 
-ReadAs = Literal["full text", "abstract", "together"]
-
-
-def kind_of_text(path: Path, at: str) -> ReadAs:
+def kind_of_text(path: Path, at: str) -> Literal["full text", "abstract", "together"]:
     """The kind of text that the most papers were read by."""
-    return cast(ReadAs, next(iter(read_of(path, at)), "abstract"))
+    return findings_.kind_of_text(cube(path, at))

@@ -53,11 +53,13 @@ def nothing(message: str) -> NoReturn:
 
 
 def counted(here: Here, where: Selection, frame: pd.DataFrame | None = None) -> None:
-    """Under the charts of a page: among what was counted, and why nothing is corrected."""
+    """Under the charts: among what was counted, and where and why nothing is corrected."""
     told = numbers.note_of(here.path, here.at, where)
-    if frame is not None and not frame.empty and frame["corrected"].isna().all():
-        why = [reason for reason in frame["not_corrected"].dropna().unique() if reason]
-        told += f"; not corrected for the annotator's errors: {why[0]}" if why else ""
+    if frame is not None and frame["corrected"].isna().any():
+        rest = frame[frame["corrected"].isna()]
+        why = [reason for reason in rest["not_corrected"].dropna().unique() if reason]
+        part = "" if len(rest) == len(frame) else f" in {len(rest):,} of {len(frame):,} values"
+        told += f"; not corrected for the annotator's errors{part}: {why[0]}" if why else ""
     st.caption(filters.as_sentence(told))
 
 

@@ -163,6 +163,21 @@ def _names(db: duckdb.DuckDBPyConnection, sql: str) -> tuple[str, ...]:
     return tuple(str(name) for (name,) in db.execute(sql).fetchall())
 
 
+_FILE = "file "  # opens the name of what `cats mine --from` took as works
+
+
+def _when(first: str | None, last: str | None) -> str:
+    """The days of mining, as a methods section gives them."""
+    if first is None:
+        return "not yet"
+    days = list(dict.fromkeys((first[:10], (last or first)[:10])))
+    return f"between {days[0]} and {days[1]} (UTC)" if len(days) > 1 else f"on {days[0]} (UTC)"
+
+
+def _counted(files: Mapping[str, int]) -> str:
+    return ", ".join(f"{name.removeprefix(_FILE)}: {n:,} records" for name, n in files.items())
+
+
 def methods(found: Account, protocol: Protocol, *, version: str, now: datetime) -> str:
     """A paragraph for a methods section: date, question, counts, versions."""
     return " ".join(_sentences(found, protocol, version, now)) + "\n"
@@ -170,15 +185,27 @@ def methods(found: Account, protocol: Protocol, *, version: str, now: datetime) 
 
 def _sentences(found: Account, protocol: Protocol, version: str, now: datetime) -> Iterator[str]:
     search = protocol.search
-    topics = ", ".join(f"{topic.name} ({topic.id})" for topic in search.topics) or "none"
-    text = f" and the text query {search.text}" if search.text else ""
-    asked = f"between {found.first_run} and {found.last_run}" if found.first_run else "not yet"
-    yield (
-        f'Works for "{protocol.title}" were taken from OpenAlex {asked} (UTC), with cats-toolkit '
-        f"{version}, protocol {protocol.hash}: topics {topics}{text}, published "
-        f"{search.first_year}-{search.last_year}, of type {', '.join(search.types)}, in "
-        f"{', '.join(search.languages)}."
+    when = _when(found.first_run, found.last_run)
+    by = f"with cats-toolkit {version}, protocol {protocol.hash}"
+    fit = (
+        f"published {search.first_year}-{search.last_year}, of type {', '.join(search.types)}, in "
+        f"{', '.join(search.languages)}"
     )
+    files = {name: n for name, n in found.identified.items() if name.startswith(_FILE)}
+    if files and len(files) == len(found.identified):
+        yield (
+            f'Works for "{protocol.title}" came as files ({_counted(files)}), taken {when} {by}, '
+            f"which asks for works {fit}."
+        )
+    else:
+        topics = ", ".join(f"{topic.name} ({topic.id})" for topic in search.topics) or "none"
+        text = f" and the text query {search.text}" if search.text else ""
+        yield (
+            f'Works for "{protocol.title}" were taken from OpenAlex {when}, {by}: topics '
+            f"{topics}{text}, {fit}."
+        )
+        if files:
+            yield f"Works that came as files were added ({_counted(files)})."
     seeds = "; ".join(f"{seed.name} ({seed.cites})" for seed in protocol.seeds)
     if seeds:
         yield f"Works that cite these papers were added: {seeds}."
@@ -205,5 +232,5 @@ def _sentences(found: Account, protocol: Protocol, version: str, now: datetime) 
     if found.annotators:
         yield f"{found.annotated} were read by {', '.join(found.annotators)}."
     if found.codebooks:
-        yield f"People decided by codebook {', '.join(found.codebooks)}."
+        yield f"Reviewers decided by codebook {', '.join(found.codebooks)}."
     yield f"Exported {now:%Y-%m-%d}."

@@ -17,10 +17,15 @@ _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#C8669B", "#A87900", "#7B61C4", "#
 _FEW = 30
 _WIDTH, _HEIGHT = 760, 400
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 170, 56, 64
-_LABEL, _ROW, _BAR = 190, 26, 12
+_LABEL, _ROW, _BAR = 90, 26, 12  # a label has so much room or more
+_LETTER, _LONGEST = 8, 40  # width of a letter in px, and letters of a name at most
+_COUNTS = 130  # px to the right of the longest bar, for share and counts
+_CORRECTED = 16  # px more for a row whose corrected share stands below
+# Each rule names its own figures: within a page of HTML a style holds for the whole page.
 _STYLE = (
-    "text{font:13px sans-serif;fill:#1f1e1b}.title{font-size:16px;font-weight:600}"
-    ".note{font-size:11px;fill:#5b5953}.grid{stroke:#ddd}"
+    ".chart text{font:13px sans-serif;fill:#1f1e1b}"
+    ".chart .title{font-size:16px;font-weight:600}"
+    ".chart .note{font-size:11px;fill:#5b5953}.chart .grid{stroke:#ddd}"
 )
 _TOPS = (0.02, 0.04, 0.08, 0.12, 0.16, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
 _Row = Mapping[str, Any]
@@ -66,33 +71,67 @@ def lines_svg(frame: pd.DataFrame, *, title: str, note: str, this_year: int) -> 
 def bars_svg(frame: pd.DataFrame, *, title: str, note: str) -> str:
     """Datasets by share: a bar with its 95% interval each, in the frame's order.
 
+    Below it, where gold papers give one, the corrected share as a diamond with its interval.
+
     Args:
-        frame: as `data.trends.shares` gives it by 'all' for one kind of text.
+        frame: as `data.trends.shares` gives it by 'all' for one kind of text; without corrected
+            columns nothing is corrected.
     """
-    rows = _rows(frame)
-    height = _TOP + _ROW * len(rows) + _BOTTOM
-    top = _ceiling(row["high"] for row in rows)
+    rows = _rows(frame.assign(dataset=[_short(str(name)) for name in frame["dataset"]]))
+    is_corrected = any(math.isfinite(_corrected(row)[0]) for row in rows)
+    row_height = _ROW + (_CORRECTED if is_corrected else 0)
+    left = max([_LABEL, *(_LETTER * len(row["dataset"]) + 20 for row in rows)])
+    height = _TOP + row_height * len(rows) + _BOTTOM
+    highs = [high for row in rows if math.isfinite(high := _corrected(row)[2])]
+    top = _ceiling([*(row["high"] for row in rows), *highs])
 
     def x(share: float) -> float:
-        return _LABEL + (_WIDTH - _LABEL - 110) * min(share, top) / top
+        return left + (_WIDTH - left - _COUNTS) * min(share, top) / top
 
     shapes = []
     for place, row in enumerate(rows):
-        y = _TOP + _ROW * place + _ROW / 2
-        shapes.append(_text(_LABEL - 8, y + 4, str(row["dataset"]), "end"))
+        y = _TOP + row_height * place + _ROW / 2
+        shapes.append(_text(left - 8, y + 4, row["dataset"], "end"))
         shapes.append(
-            f'<rect x="{_LABEL}" y="{y - _BAR / 2:.1f}" width="{x(row["share"]) - _LABEL:.1f}" '
+            f'<rect x="{left:.1f}" y="{y - _BAR / 2:.1f}" width="{x(row["share"]) - left:.1f}" '
             f'height="{_BAR}" fill="{_COLOURS[0]}" fill-opacity=".75"/>'
         )
         low, high = x(row["low"]), x(row["high"])
-        shapes.append(
-            f'<path d="M{low:.1f} {y:.1f}H{high:.1f}M{low:.1f} {y - 4:.1f}v8M{high:.1f} '
-            f'{y - 4:.1f}v8" stroke="#1f1e1b" fill="none"/>'
-        )
+        shapes.append(_whisker(low, high, y, "#1f1e1b"))
         shapes.append(
             _text(high + 8, y + 4, f"{100 * row['share']:.1f}% ({row['n']} of {row['n_papers']})")
         )
+        shapes += _diamond(*_corrected(row), x, y + _BAR / 2 + _CORRECTED / 2)
     return _page(_WIDTH, height, title, note, shapes)
+
+
+def _corrected(row: _Row) -> tuple[float, float, float]:
+    """Corrected share, low and high; not a number where there is none."""
+    names = ("corrected", "corrected_low", "corrected_high")
+    share, low, high = (float(row.get(name, math.nan)) for name in names)
+    return share, low, high
+
+
+def _diamond(share: float, low: float, high: float, x: Any, y: float) -> Iterator[str]:
+    if not math.isfinite(share):
+        return
+    yield _whisker(x(low), x(high), y, _COLOURS[1])
+    yield (
+        f'<path d="M{x(share) - 5:.1f} {y:.1f}l5 -5 5 5 -5 5z" fill="{_COLOURS[1]}" stroke="#fff"/>'
+    )
+    words = f"{100 * share:.1f}% corrected"
+    yield _text(x(high) + 8, y + 4, words, fill=_COLOURS[1])
+
+
+def _whisker(low: float, high: float, y: float, colour: str) -> str:
+    return (
+        f'<path d="M{low:.1f} {y:.1f}H{high:.1f}M{low:.1f} {y - 4:.1f}v8M{high:.1f} '
+        f'{y - 4:.1f}v8" stroke="{colour}" fill="none"/>'
+    )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
 
 
 def _line(rows: Sequence[_Row], x: Any, y: Any, colour: str, this_year: int) -> Iterator[str]:
@@ -152,7 +191,8 @@ def _text(x: float, y: float, words: str, anchor: str = "start", *, fill: str = 
 def _page(width: int, height: int, title: str, note: str, shapes: Sequence[str]) -> str:
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" '
+            'role="img" class="chart">',
             f"<title>{_escaped(title)}</title>",
             f"<style>{_STYLE}</style>",
             f'<rect width="{width}" height="{height}" fill="#fff"/>',

@@ -220,7 +220,7 @@ def export_decisions(corpus: Corpus, path: Path, *, format: str | None = None) -
         InputError: there is no such format.
     """
     form = format_of(path, format)
-    with corpus.journal() as journal:
+    with corpus.journal_as_it_is() as journal:
         events = journal.decisions()
     state = current(events)
     if form == "jsonl":

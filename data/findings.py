@@ -76,7 +76,7 @@ def findings(cube: Cube, *, where: Selection = _ALL, gold: pa.Table | None = Non
             have; each finding says which. `among` is each finding's own.
         gold: see `data.gold_sample.GOLD`.
     """
-    asked = replace(where, among="all", text=_text(cube, where))
+    asked = replace(where, among="all", text=kind_of_text(cube, where))
     told: list[Callable[[Cube, Selection, pa.Table | None], Finding]] = [
         _most_used,
         _medical,
@@ -87,7 +87,10 @@ def findings(cube: Cube, *, where: Selection = _ALL, gold: pa.Table | None = Non
     return [ask(cube, asked, gold) for ask in told]
 
 
-def _text(cube: Cube, where: Selection) -> Literal["full text", "abstract", "together"]:
+def kind_of_text(
+    cube: Cube, where: Selection = _ALL
+) -> Literal["full text", "abstract", "together"]:
+    """What was read of most papers of a selection, or of all that it mixes."""
     if where.text != "separate":
         return where.text
     mask = chosen(cube, where)
@@ -99,7 +102,8 @@ def _most_used(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:
     frame = shares(cube, by="all", where=where, gold=gold, top=1)
     row = None if frame.empty else frame.iloc[0]
     of = "papers"
-    return _of_share("most used", row, where, f"{{dataset}} is the source that most {of} use", of)
+    words = f"{{dataset}} is the source that more {of} use than any other"
+    return _of_share("most used", row, where, words, of)
 
 
 def _medical(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:

@@ -40,10 +40,13 @@ def flow_svg(found: Account, *, title: str) -> str:
         y += height + _GAP
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y}" role="img">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {y}" '
+            'role="img" class="flow">',
             f"<title>{_escaped(title)}</title>",
-            f"<style>text{{font:{_FONT_PX}px sans-serif;fill:#111}}.title{{font-weight:bold}}"
-            "rect{fill:#fff;stroke:#111}polyline{fill:none;stroke:#111}</style>",
+            # Each rule names this figure: within a page of HTML a style holds for the whole page.
+            f"<style>.flow text{{font:{_FONT_PX}px sans-serif;fill:#111}}"
+            ".flow .title{font-weight:bold}.flow rect{fill:#fff;stroke:#111}"
+            ".flow polyline{fill:none;stroke:#111}</style>",
             '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" '
             'markerHeight="8" orient="auto"><path d="M0 0 8 4 0 8z"/></marker></defs>',
             f'<rect x="0" y="0" width="{_WIDTH}" height="{y}" style="stroke:none"/>',

@@ -86,6 +86,11 @@ CREATE TABLE IF NOT EXISTS frame (
 CREATE TABLE IF NOT EXISTS draws (n INTEGER NOT NULL, seed INTEGER NOT NULL, at TEXT NOT NULL);
 """
 
+_WITHOUT_NOTES = """
+DROP TRIGGER decisions_stay; UPDATE decisions SET note = NULL;
+DROP TRIGGER splits_stay; UPDATE splits SET note = NULL;
+"""
+
 _SAMPLE = pa.schema(
     [
         ("work_id", pa.string()),
@@ -276,15 +281,26 @@ class Journal:
         """Close the file; a second close does nothing."""
         self._db.close()
 
-    def copy(self, path: Path) -> None:
+    def copy_without_notes(self, path: Path) -> None:
         """Write the journal as it is now to another file, in one piece and without a log beside it.
+
+        Notes are free text, in which a reviewer may have quoted a paper, so that they stay here.
 
         Raises:
             InputError: the file exists.
         """
         if path.exists():
             raise InputError("there is a journal already; choose another place", path=path)
-        self._db.execute("VACUUM INTO ?", (str(path),))
+        memory = _opened(":memory:", path)
+        try:
+            with _told(path):
+                self._db.backup(memory)
+            memory.executescript(_WITHOUT_NOTES)
+            memory.executescript(_MAKE)
+            # Into a fresh file: in an edited one the words would still stand between its rows.
+            memory.execute("VACUUM INTO ?", (str(path),))
+        finally:
+            memory.close()
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -553,10 +569,14 @@ class Journal:
     def _draw(self, n: int, seed: int, now: datetime) -> None:
         self._db.execute("INSERT INTO draws VALUES (?, ?, ?)", (n, seed, now.isoformat()))
 
+    def draws(self) -> list[tuple[int, int]]:
+        """(papers drawn in all, seed) of each draw, the first one first."""
+        rows = self._db.execute("SELECT n, seed FROM draws ORDER BY rowid")
+        return [(n, seed) for n, seed in rows]
+
     def drawn(self) -> tuple[int, int] | None:
         """(papers drawn, seed) of the sample as it is now; None before the first draw."""
-        row = self._db.execute("SELECT n, seed FROM draws ORDER BY rowid DESC LIMIT 1").fetchone()
-        return None if row is None else (row[0], row[1])
+        return next(reversed(self.draws()), None)
 
     def frame(self) -> list[tuple[str, str, int]]:
         """(work id, stratum, place) of all papers that gold ones are drawn from, by place."""

@@ -29,7 +29,7 @@ def publish(corpus: Corpus, out: Path) -> Published:
 
     Titles, years, venues and links stay, for they name the works; a use keeps the words that name
     the dataset and where they stand. Abstracts, passages, evidence, raw pages and rejects do not
-    go along. The journal goes along whole.
+    go along. The journal does, but for notes, which are free text.
 
     Args:
         out: an absent or empty folder.
@@ -51,7 +51,7 @@ def publish(corpus: Corpus, out: Path) -> Published:
     if results.num_rows:
         given.append(Result, from_table(Result, results), name=_PART)
     with corpus.journal_as_it_is() as journal:
-        journal.copy(out / "journal.db")
+        journal.copy_without_notes(out / "journal.db")
     for own in ("datasets.csv", "dataset_papers.csv"):  # the survey's additions to the catalogue
         if (corpus.path / own).is_file():
             shutil.copyfile(corpus.path / own, out / own)

@@ -260,7 +260,9 @@ def _write_tables(db: duckdb.DuckDBPyConnection, cube: Cube, out: Path) -> Itera
         "uses": "SELECT * EXCLUDE (evidence, also) FROM uses SEMI JOIN included ON id = work_id "
         'ORDER BY work_id, section, "order", start, role, dataset',
         "claims": "SELECT * FROM claims",
-        "decisions": 'SELECT * FROM decisions ORDER BY "at", uid',
+        # A note is free text, in which a reviewer may have quoted the paper.
+        "decisions": "SELECT * REPLACE (CAST(NULL AS VARCHAR) AS note) FROM decisions "
+        'ORDER BY "at", uid',
         "results": "SELECT * FROM results ORDER BY ALL",
         "topics": "SELECT * FROM topics",
     }

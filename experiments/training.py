@@ -213,7 +213,10 @@ class _Run:
         recipe = job.recipe
         self.steps = max(1, len(job.train.labels) // recipe.batch)
         self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), lr=job.learning_rate, weight_decay=recipe.weight_decay
+            self.model.parameters(),
+            lr=job.learning_rate,
+            weight_decay=recipe.weight_decay,
+            fused=self.place.type == "cuda",
         )
         warmup, total = recipe.warmup_epochs * self.steps, recipe.epochs * self.steps
         self.schedule = torch.optim.lr_scheduler.LambdaLR(
@@ -240,14 +243,13 @@ class _Run:
         """One pass over the training images, then validation."""
         self.epochs = epoch + 1
         generator = torch.Generator().manual_seed(_mixed(self.job.seed, epoch))
-        order = drawn(self.job.train.labels, self.job.recipe, generator)
+        steps = self._planned(generator)
         self.outer.train()
         losses = torch.zeros((), device=self.place)
         with torch.random.fork_rng():
             torch.manual_seed(_mixed(self.job.seed, epoch) + self.rank)  # of dropout
-            for step in range(self.steps):
-                chosen = order[step * self.job.recipe.batch :][: self.job.recipe.batch]
-                losses += self._step(chosen, generator)
+            for step in steps:
+                losses += self._step(step)
         if not torch.isfinite(losses):
             raise DivergedError(
                 f"the loss is not a number at epoch {epoch + 1} with learning rate "
@@ -256,13 +258,30 @@ class _Run:
             )
         self._judge()
 
-    def _step(self, chosen: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    def _planned(self, generator: torch.Generator) -> list[torch.Tensor]:
+        """What this process does in each step of an epoch.
+
+        Drawn on the CPU, so that every device sees the same, and sent in one piece: a copy in each
+        step would let a GPU wait for it.
+
+        Returns: a step, which images (where they lie) and how each is moved. *Shape:* (4, n)
+        """
+        job = self.job
+        order = drawn(job.train.labels, job.recipe, generator)
+        steps = []
+        for chosen in torch.split(order, job.recipe.batch)[: self.steps]:
+            moves = augmentation(len(chosen), job.train.pixels, job.recipe, generator)
+            mine = torch.arange(self.rank, len(chosen) - len(chosen) % self.world, self.world)
+            steps.append(torch.stack([chosen, *moves])[:, mine])
+        sizes = [step.shape[1] for step in steps]
+        whole = torch.cat(steps, dim=1).to(self.train_set.pixels.device)
+        return list(torch.split(whole, sizes, dim=1))
+
+    def _step(self, plan: torch.Tensor) -> torch.Tensor:
         """One step of the optimiser; the loss, without waiting for the device."""
-        moves = augmentation(len(chosen), self.job.train.pixels, self.job.recipe, generator)
-        mine = torch.arange(self.rank, len(chosen) - len(chosen) % self.world, self.world)
         while True:
             try:
-                loss = self._gradients(chosen[mine], tuple(move[mine] for move in moves))
+                loss = self._gradients(plan)
                 break
             except (RuntimeError, MemoryError) as e:
                 if not is_out_of_memory(e):
@@ -273,18 +292,19 @@ class _Run:
         self.schedule.step()
         return loss
 
-    def _gradients(self, chosen: torch.Tensor, moves: tuple[torch.Tensor, ...]) -> torch.Tensor:
+    def _gradients(self, plan: torch.Tensor) -> torch.Tensor:
         self.optimiser.zero_grad(set_to_none=True)
         total = torch.zeros((), device=self.place)
-        for piece in batches(len(chosen), self.micro):
-            pixels = self.train_set.pixels[chosen[piece].to(self.train_set.pixels.device)]
-            labels = self.train_set.labels[chosen[piece].to(self.train_set.labels.device)]
-            moved = augmented(pixels, *(move[piece] for move in moves))
+        n = plan.shape[1]
+        for piece in batches(n, self.micro):
+            chosen, *moves = plan[:, piece]
+            labels = self.train_set.labels[chosen]
+            moved = augmented(self.train_set.pixels[chosen], *moves)
             images = normalised(moved, self.job.normalisation, self.place)
-            is_last = piece.stop == len(chosen)
+            is_last = piece.stop == n
             with self._unshared(is_last), self.job.machine.autocast():
                 logits = self.outer(images)
-                share = len(logits) / len(chosen)
+                share = len(logits) / n
                 loss = self.job.loss(logits.float(), labels.to(self.place)) * share
                 self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
@@ -406,11 +426,11 @@ def drawn(labels: torch.Tensor, recipe: Recipe, generator: torch.Generator) -> t
 def augmentation(
     n: int, pixels: torch.Tensor, recipe: Recipe, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """How each of n images is moved: down, right (px), and whether it is mirrored."""
+    """How each of n images is moved: down, right (px), and mirrored where it is 1."""
     reach = int(recipe.shift * pixels.shape[-1])
     down, right = (torch.randint(-reach, reach + 1, (n,), generator=generator) for _ in range(2))
     mirrored = torch.rand(n, generator=generator) < 0.5 * recipe.flip
-    return down, right, mirrored
+    return down, right, mirrored.long()
 
 
 def augmented(
@@ -418,13 +438,11 @@ def augmented(
 ) -> torch.Tensor:
     """Moved and mirrored images; what comes in at an edge is the edge. *Shape:* as `pixels`."""
     n, channels, height, width = pixels.shape
-    if not (down.any() or right.any() or mirrored.any()):
-        return pixels
     place = pixels.device
-    rows = (torch.arange(height) - down[:, None]).clamp_(0, height - 1)
-    columns = (torch.arange(width) - right[:, None]).clamp_(0, width - 1)
-    columns = torch.where(mirrored[:, None], columns.flip(1), columns)
-    flat = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).to(place)
+    rows = (torch.arange(height, device=place) - down[:, None]).clamp_(0, height - 1)
+    columns = (torch.arange(width, device=place) - right[:, None]).clamp_(0, width - 1)
+    columns = torch.where(mirrored[:, None] > 0, columns.flip(1), columns)
+    flat = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1)
     moved = pixels.reshape(n, channels, -1).gather(2, flat.expand(-1, channels, -1))
     return moved.view(n, channels, height, width)
 

@@ -109,6 +109,7 @@ def test_the_tutorial_runs_word_by_word(tmp_path: Path, environment: dict[str, s
     follow("tutorial.md", environment, folder)
     assert "ImageNet" in (folder / "trend.csv").read_text()
     assert (folder / "account" / "prisma.svg").is_file()
+    assert "How sure this is" in (folder / "report.html").read_text()
     assert (folder / "given-away" / "protocol.toml").is_file()
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal, cast
+from typing import Literal
 
 import streamlit as st
 
 from dashboard import charts, exhibit, filters, numbers, page
-from dashboard.choosing import advice, ranked
+from dashboard.choosing import advice, by_target, ranked
 
 _SHOWN = ["source", "tier", "sure", "reason", "n_papers", "access"]
 
@@ -28,8 +28,12 @@ told = advice(here.path, here.at, **chosen)
 where = told.where
 source = numbers.source(here.path, here.at, filters.in_words(where))
 
-if chosen["modality"]:
-    st.header("What to try first", anchor=False)
+st.header("What to try first", anchor=False)
+if not chosen["modality"]:
+    st.info(
+        "Say your modality: then sources are ranked for it, with the reasons and how sure they are."
+    )
+else:
     frame, verdict, notes = ranked(
         here.path,
         here.at,
@@ -68,10 +72,21 @@ if told.measured.empty:
         icon=":material/science:",
     )
 else:
-    st.markdown(filters.as_text(told.verdict))
-    for target, frame in told.measured.groupby("target", sort=False):
-        chart = charts.measured(frame, title=f"AUC on {target}, by source", sample=here.sample)
-        exhibit.show(chart, key=f"measured-{cast(str, target)}", source=source)
+    st.markdown("Published by others, or run in this survey; targets with most sources first.")
+    targets = by_target(told.measured)
+    st.dataframe(
+        targets,
+        hide_index=True,
+        column_config={
+            "AUC": st.column_config.NumberColumn("its AUC", format="%.3f"),
+            "best_less_worst": st.column_config.NumberColumn("best less worst", format="%.3f"),
+        },
+    )
+    names = list(dict.fromkeys([*targets["target"], *told.measured["target"]]))
+    target = st.selectbox("Each source on", names, key="target", bind="query-params")
+    frame = told.measured[told.measured["target"] == target]
+    chart = charts.measured(frame, title=f"AUC on {target}, by source", sample=here.sample)
+    exhibit.show(chart, key="measured", source=source)
 
 st.header("What it costs", anchor=False)
 st.markdown(

@@ -8,6 +8,7 @@ from importlib.metadata import version
 import streamlit as st
 
 from dashboard import filters, numbers, page, survey
+from dashboard.texts import HOW_FIGURES_COME_ABOUT
 from data.account import methods
 from data.bibliography import bibtex
 from data.corpus import Corpus
@@ -42,22 +43,12 @@ st.image(
     drawing,
     caption="PRISMA 2020 flow",
     alt="Flow diagram; the same numbers are in the paragraph below.",
-    width=640,
+    width="content",
 )
 st.markdown(filters.as_text(paragraph))
 
 st.header("How figures come about", anchor=False)
-st.markdown(
-    """
-1. Names of datasets and pretrained models are found in the text, by a catalogue.
-2. Rules read each one's role from its sentence: *source*, *target* or *mention*. "A pretrained
-   ResNet" implies ImageNet.
-3. A small classifier gives each reading a calibrated score; people may confirm or correct it.
-4. A paper counts once a dataset and role. Shares have Wilson 95% intervals; where people have
-   labelled a random sample, a corrected estimate stands beside the raw one.
-5. Papers read by title and abstract alone are counted apart from those read in full.
-"""
-)
+st.markdown("\n".join(f"{n}. {line}" for n, line in enumerate(HOW_FIGURES_COME_ABOUT, 1)))
 
 st.header("Downloads", anchor=False)
 with st.container(horizontal=True):
@@ -81,7 +72,10 @@ with st.container(horizontal=True):
         file_name="dictionary.csv",
         key="dictionary",
     )
-st.caption("All tables in one immutable, citable release: `cats export FOLDER`.")
+st.caption(
+    "All tables in one immutable, citable release: `cats export FOLDER`. All of it in one document "
+    "for beside a paper: `cats report FILE.html`."
+)
 
 st.header("What the columns mean", anchor=False)
 st.dataframe(dictionary(), hide_index=True, height=360)

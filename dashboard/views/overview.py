@@ -7,14 +7,15 @@ from typing import Literal
 import streamlit as st
 
 from dashboard import charts, exhibit, filters, numbers, page, survey
+from dashboard.texts import CANNOT_TELL, HOW_SURE
 from data.cube import Selection
 from data.trends import leading
 
 _TOP = 8
-_SURE: dict[str, tuple[Literal["green", "orange", "gray"], str]] = {
-    "corrected": ("green", "corrected by people's labels"),
-    "uncorrected": ("orange", "as the annotator found it"),
-    "undetermined": ("gray", "cannot be told from these papers"),
+_COLOURS: dict[str, Literal["green", "orange", "gray"]] = {
+    "corrected": "green",
+    "uncorrected": "orange",
+    "undetermined": "gray",
 }
 _MORE: dict[str, tuple[str, str, dict[str, str] | None]] = {
     "most used": ("views/sources.py", "All sources", None),
@@ -44,11 +45,10 @@ st.header("What it says", anchor=False)
 for place, found in enumerate(numbers.findings(here.path, here.at, where)):
     if place % 2 == 0:
         halves = st.columns(2, gap="small")
-    colour, label = _SURE[found.sure]
     with halves[place % 2].container(border=True, gap="small", height="stretch"):
         st.markdown(filters.as_text(found.sentence))
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.badge(label, color=colour, help=found.how_sure)
+            st.badge(HOW_SURE[found.sure], color=_COLOURS[found.sure], help=found.how_sure)
             target, words, query = _MORE[found.name]
             st.page_link(target, label=words, query_params=query)
 
@@ -94,16 +94,4 @@ chart = charts.papers(
 exhibit.show(chart, key="papers", source=source)
 
 st.header("What it cannot tell", anchor=False)
-st.markdown(
-    """
-- **What papers do not say.** Counted is what is written. A paper that starts from ImageNet and
-  does not say so is counted as one without a source; abstracts say less than full texts, so that
-  the two are never mixed unless you ask for it.
-- **Whether a choice was good.** That many use a source is no evidence that it works: see
-  *Choose a source* for what was measured.
-- **Errors of the annotator.** The intervals cover chance. Only where people have labelled a
-  random sample are figures corrected for errors: see *Quality*.
-- **Papers outside the question.** The survey holds what its protocol asked for: see
-  *Method and data*.
-"""
-)
+st.markdown("\n".join(f"- {line}" for line in CANNOT_TELL))

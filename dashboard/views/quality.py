@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from dashboard import charts, exhibit, filters, numbers, page, survey
+from dashboard.texts import FINDINGS
 
-_NAMES = {
-    "most used": "The most used source",
-    "medical": "Change of medical sources since 2020",
-    "implied": "Implied sources",
-    "concentration": "Concentration",
-    "unnamed": "Unnamed weights",
-}
 _ABREAST = 2
+
+_COLUMNS = {
+    "role": "role",
+    "n_papers": "gold papers",
+    "n_true": "true",
+    "n_found": "found",
+    "n_right": "right",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+}
+
+
+def _interval(row: dict[object, object], name: str) -> str:
+    value, low, high = (float(str(row[f"{name}{end}"])) for end in ("", "_low", "_high"))
+    return "-" if math.isnan(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
+
 
 here = page.opened(
     "Quality", "How good is the annotator, and do the findings hang on where the line is drawn?"
@@ -32,14 +45,16 @@ if told is None:
     )
 else:
     rates, bins = told
-    st.dataframe(
-        rates,
-        hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format="%.2f")
-            for name in rates.columns
-            if name.startswith(("precision", "recall", "f1"))
-        },
+    st.table(
+        rates.assign(
+            **{
+                name: [_interval(row, name) for row in rates.to_dict("records")]
+                for name in ("precision", "recall", "f1")
+            }
+        )
+        .loc[:, list(_COLUMNS)]
+        .rename(columns=_COLUMNS)
+        .set_index("role")
     )
     st.caption("Intervals are 95% bootstrap by paper; papers are weighted by how they were drawn.")
     chart = charts.reliability(bins, title="Calibration of sources", sample=here.sample)
@@ -56,7 +71,7 @@ frame = numbers.sensitivity(here.path, here.at, where)
 for place, (name, rows) in enumerate(frame.groupby("name", sort=False)):
     if place % _ABREAST == 0:
         columns = st.columns(_ABREAST, gap="medium")
-    label = _NAMES.get(str(name), str(name))
+    label = FINDINGS[str(name)]
     with columns[place % _ABREAST]:
         if rows["value"].notna().sum() == 0:
             st.markdown(f"**{label}**: cannot be told from these papers at any threshold.")

@@ -9,6 +9,7 @@ from data.records import Role
 from data.trends import leading
 
 _ROLES: tuple[Role, ...] = ("source", "target")
+_MEASURES = {"gini": "Gini", "hhi": "HHI (Herfindahl)"}
 _EFFECTIVE = "effective sources (Shannon)"
 
 here = page.opened(
@@ -55,7 +56,7 @@ with st.container(horizontal=True, gap="large"):
     for row in measures.to_dict("records"):
         form = ".0%" if row["measure"].startswith("share") else ".2f"
         st.metric(
-            row["measure"],
+            _MEASURES.get(row["measure"], row["measure"]),
             f"{row['value']:{form}}",
             help=f"95% interval {row['low']:{form}} to {row['high']:{form}}, by bootstrap over "
             f"n = {row['n_papers']:,} papers with {row['n_uses']:,} uses",

@@ -126,7 +126,7 @@ def test_a_matrix_leaves_cells_of_few_papers_hollow() -> None:
     chart = charts.matrix(rows, title="T", by="modality", sample=False, role="source")
     cells, many, few = chart.figure.data
     assert [list(row) for row in cells.z] == [[0.5, pytest.approx(float("nan"), nan_ok=True)]]
-    assert (list(many.text), list(few.text)) == (["50%"], ["30%"])
+    assert (list(many.text), list(few.text)) == (["50"], ["30"])
     assert few.marker.symbol == "square-open"
 
 

@@ -136,6 +136,26 @@ def test_lists_are_other_methods_and_abstracts_filled_are_told(tmp_path: Path) -
     assert "Abstracts of 1 of them that OpenAlex lacks were filled: 1 from arXiv." in text
 
 
+def test_works_of_a_file_are_not_told_as_a_search(tmp_path: Path) -> None:
+    corpus = survey(tmp_path / "f", [work("W0")])
+    with corpus.journal() as journal:
+        journal.start_run("r", "mine-file", settings={}, now=NOW)
+        at = Checkpoint("r", "file w.jsonl.gz", "", None, 1, 1, 1)
+        journal.page_done(at, ["W0"], now=NOW)
+    with corpus.connect() as db:
+        alone = methods(account(db), protocol_of(tmp_path / "f"), version="0.1.0", now=NOW)
+    assert 'Works for "A test" came as files (w.jsonl.gz: 1 records), taken on 2026-11-01' in alone
+    assert "OpenAlex" not in alone
+    assert "topics" not in alone
+    both = mined(tmp_path / "m")
+    with both.journal() as journal:
+        journal.page_done(at, ["W0"], now=NOW)
+    with both.connect() as db:
+        text = methods(account(db), protocol_of(tmp_path / "m"), version="0.1.0", now=NOW)
+    assert "were taken from OpenAlex" in text
+    assert "Works that came as files were added (w.jsonl.gz: 1 records)." in text
+
+
 @given(st.lists(st.text()), st.integers(60, 400))
 def test_no_line_of_the_picture_is_wider_than_its_box(lines: list[str], width: int) -> None:
     broken = _wrapped(lines, width)

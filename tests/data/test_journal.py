@@ -142,7 +142,7 @@ def test_reading_leaves_no_trace(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
     with Journal(path) as journal:
         journal.decide([decision("a", "accept")])
-        journal.copy(tmp_path / "copy.db")
+        journal.copy_without_notes(tmp_path / "copy.db")
     before = (tmp_path / "copy.db").read_bytes()
     with Journal.reading(tmp_path / "copy.db") as journal:
         assert [made.uid for made in journal.decisions()] == ["a"]
@@ -150,6 +150,24 @@ def test_reading_leaves_no_trace(tmp_path: Path) -> None:
             journal.decide([decision("b", "accept")])
     assert (tmp_path / "copy.db").read_bytes() == before
     assert not (tmp_path / "copy.db-wal").exists()
+
+
+def test_a_copy_leaves_notes_out_and_is_append_only_too(tmp_path: Path) -> None:
+    words = "copied from an abstract " * 400  # longer than a page of the file
+    with Journal(tmp_path / "j.db") as journal:
+        journal.decide([decision("a", "accept", note=words), decision("b", "note", note=words)])
+        journal.split("W1", "W2", apart=True, who="ann", note=words, now=NOW)
+        journal.copy_without_notes(tmp_path / "copy.db")
+        assert [made.note for made in journal.decisions()] == [words, words]
+    assert b"copied" not in (tmp_path / "copy.db").read_bytes()
+    with Journal(tmp_path / "copy.db") as copy:
+        assert [(made.uid, made.note) for made in copy.decisions()] == [("a", None), ("b", None)]
+        assert copy.splits() == {("W1", "W2")}
+        for table in ("decisions", "splits"):
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                copy._db.execute(f"DELETE FROM {table}")
+            with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+                copy._db.execute(f"UPDATE {table} SET note = 'x'")
 
 
 def test_an_older_journal_is_read_without_changing_it(tmp_path: Path) -> None:

@@ -476,4 +476,4 @@ def test_the_command_line_asks_each_question(tmp_path: Path) -> None:
     assert "100.0 [91.2-100.0], corrected 100.0" in shown.stdout
     assert "corrected values are by 80 gold papers" in shown.stderr
     listed = CliRunner().invoke(app, ["trends", "findings", "-C", str(tmp_path / "s")])
-    assert "ImageNet is the source that most papers use" in listed.stdout
+    assert "ImageNet is the source that more papers use than any other" in listed.stdout

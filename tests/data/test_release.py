@@ -34,7 +34,7 @@ def small(path: Path) -> Corpus:
     full = Passage(work_id="W2", section="methods", order=0, text=TEXT, origin="jats")
     corpus.append(Passage, [full], name="p")
     with corpus.journal() as journal:
-        journal.decide([decision("a", "accept", work_id="W1")])
+        journal.decide([decision("a", "accept", work_id="W1", note=TEXT)])
     return corpus
 
 

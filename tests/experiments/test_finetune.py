@@ -102,8 +102,10 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)  # as in the tests: with another number sums end in another last digit
 sys.path[:0] = {paths!r}
+import torch
 from builders import NOW
 from shapes import CPU, QUICK, tiny_source
+torch.set_num_threads(1)  # as the tests: sums by two threads differ in their last bits
 from data.corpus import Corpus
 from experiments.carbon import Meter
 from experiments.finetune import cells, run
