@@ -12,6 +12,7 @@ from experiments.features import extracted
 from experiments.machine import Machine, machine
 from experiments.networks import network
 from experiments.pixels import HALF, normalised
+from experiments.pretrain import Method, Pretraining, pretrained
 from experiments.training import Examples, _placed, classifier, fit, predicted
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
@@ -106,3 +107,20 @@ def test_pixels_are_made_ready_there() -> None:
     assert torch.allclose(there.cpu(), here, atol=1e-6)
     model = classifier(network("resnet10-small"), 2, seed=0).to(GPU.place())
     assert predicted(model, pixels, HALF, machine("cuda")).shape == (4, 2)
+
+
+@pytest.mark.parametrize("method", ["simsiam", "mae"])
+def test_a_pretraining_without_labels_repeats_to_the_bit(tmp_path: Path, method: Method) -> None:
+    plan = Pretraining(
+        images=shapes_target(tmp_path),
+        architecture="resnet10-small",
+        method=method,
+        size_px=32,
+        recipe=QUICK,
+    )
+    exact = machine("cuda", precision="bfloat16", processes=1, deterministic=True)
+    one, other = (
+        pretrained(plan, 0, place=tmp_path / name, machine=exact).state_dict() for name in "ab"
+    )
+    assert all(torch.equal(value, other[name]) for name, value in one.items())
+    assert all(torch.isfinite(value).all() for value in one.values())
