@@ -16,7 +16,7 @@ an event too. A screen (the panel, the terminal) shows items and sends presses:
 |---|---|---|
 | accept, reject | claim, name | as proposed, or not |
 | edit | claim, name | it is rather `dataset` as `role` |
-| add | claim, paper | the paper also uses `dataset` as `role`; refused if one said so of these words |
+| add | claim, paper | the paper also uses `dataset` as `role`; once for the same words |
 | done | paper | nothing is missing; a gold paper is closed by it, with the adds alone as its uses |
 | skip | any | it does not come again to this reviewer |
 | note | any | a remark, and the item stays |

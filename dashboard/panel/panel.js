@@ -7,6 +7,7 @@
 const PANELS = new WeakMap();
 const RESEND_MS = 3000; // without an answer the outbox is sent again
 const LATE_MS = 1500; // from then on the reviewer is told that saving takes long
+const TOLD_MS = 6000; // that a message stays over the text
 const ROLES = ["source", "target", "mention"];
 const CHOICES = 12; // of the type-ahead
 const UNNAMED = "not named in the text"; // as annotate/naming.py calls what stands for unnamed data
@@ -171,7 +172,8 @@ class Panel {
     this.data = data;
     this.setState = setStateValue;
     this.answered = Math.max(this.answered, data.answered ?? 0);
-    this.catalogue = data.catalogue ? indexed(data.catalogue) : this.catalogue;
+    if (data.catalogue) this.catalogue = indexed(data.catalogue);
+    if (data.catalogue && this.at.picker.open) this.search(); // opened before it came
     this.codebook = data.codebook ?? this.codebook;
     for (const uid of data.saved) this.saved(uid);
     for (const made of data.past) this.known.set(made.uid, made);
@@ -427,7 +429,7 @@ class Panel {
     const parts = [];
     if (!item) parts.push(this.isBlank ? "Bringing it back …" : "Nothing waits for your decision.");
     else if (this.isClosed(item)) {
-      parts.push("You have closed this paper. What you add or remove counts at once;");
+      parts.push("You closed this paper. Changes count at once;");
       parts.push(node("kbd", this.keys.of.done), "goes on.");
     } else {
       parts.push(item.ask[0], item.dataset && node("b", item.dataset, "name"), item.ask[1]);
@@ -529,7 +531,7 @@ class Panel {
     const undone = new Set(pending.map(({ undoes }) => undoes));
     const fresh = pending.filter((event) => counts(event) && !undone.has(event.uid));
     const done = this.data.done + fresh.length - taken.length;
-    this.section.dataset.ahead = this.wanted().length === 0 ? "all" : "some";
+    this.section.dataset.ahead = this.wanted().length === 0 && this.catalogue ? "all" : "some";
     this.at.survey.textContent = this.data.title;
     this.at.done.textContent = done.toLocaleString("en");
     this.at.total.textContent = this.data.total.toLocaleString("en");
@@ -585,10 +587,12 @@ class Panel {
     this.at.spoken.textContent = text;
   }
 
-  /** Say it, and show it beside the question until the next item. */
+  /** Say it, and show it for a while or until the next item. */
   tell(text) {
     this.say(text);
     this.at.told.textContent = text;
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => (this.at.told.textContent = ""), TOLD_MS);
   }
 
   spokenOf(item) {
@@ -691,6 +695,7 @@ class Panel {
   close() {
     clearTimeout(this.timer);
     clearTimeout(this.late);
+    clearTimeout(this.telling);
     this.stop.abort();
   }
 
