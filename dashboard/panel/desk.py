@@ -199,7 +199,7 @@ class Desk:
         not_drawn = left.n_read + left.n_papers - n_drawn
         more = f", {not_drawn} of them not drawn yet" if not_drawn > 0 else ""
         return (
-            f"{left.n_papers} more papers{more}, to know the share of {self.trend} as source "
+            f"{left.n_papers} more papers to read{more}, to know the share of {self.trend} as source "
             f"within {_WIDTH} points"
         )
 

@@ -172,7 +172,7 @@ def test_a_gold_paper_shows_no_proposal(tmp_path: Path) -> None:
     assert (item["kind"], item["dataset"], item["how"], item["uses"]) == ("paper", None, "", [])
     assert all("own" not in css for _, css, _ in item["passages"][0]["text"])
     assert "ImageNet" not in str([run[1:] for run in item["passages"][0]["text"]])
-    assert "more papers, to know the share of ImageNet as source" in answer["stop"]
+    assert "more papers to read, to know the share of ImageNet as source" in answer["stop"]
 
 
 def test_the_stop_line_says_how_many_papers_are_not_drawn(tmp_path: Path) -> None:
