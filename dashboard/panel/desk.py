@@ -199,8 +199,8 @@ class Desk:
         not_drawn = left.n_read + left.n_papers - n_drawn
         more = f", {not_drawn} of them not drawn yet" if not_drawn > 0 else ""
         return (
-            f"{left.n_papers} more papers to read{more}, to know the share of {self.trend} as source "
-            f"within {_WIDTH} points"
+            f"{left.n_papers} more papers to read{more}, to know the share of {self.trend} "
+            f"as source within {_WIDTH} points"
         )
 
     def _take_back(self, undo: Decision) -> None:
