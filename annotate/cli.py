@@ -344,12 +344,12 @@ def check_queue(name: str) -> None:
 
 
 def review_here(corpus: Path, reviewer: str, name: str, *, paper: str | None) -> None:
-    """Review in this terminal."""
+    """Review in this terminal; a paper is shown with everything in it, a gold one blind."""
     from annotate.terminal import review
     from data.corpus import Corpus
 
-    check_queue("paper" if paper else name)
-    shown = cast("Shown", "paper" if paper else name)
+    check_queue(name)
+    shown = cast("Shown", "paper" if paper and name != "gold" else name)
     n = review(Corpus(corpus), reviewer=reviewer, name=shown, work_id=paper)
     say(f"{n} events stored")
 

@@ -16,7 +16,7 @@ an event too. A screen (the panel, the terminal) shows items and sends presses:
 |---|---|---|
 | accept, reject | claim, name | as proposed, or not |
 | edit | claim, name | it is rather `dataset` as `role` |
-| add | claim, paper | the paper also uses `dataset` as `role` |
+| add | claim, paper | the paper also uses `dataset` as `role`; once for the same words |
 | done | paper | nothing is missing; a gold paper is closed by it, with the adds alone as its uses |
 | skip | any | it does not come again to this reviewer |
 | note | any | a remark, and the item stays |
@@ -106,6 +106,11 @@ class Item:
     def key(self) -> str:
         """The same for the same thing, whatever the queue and the day."""
         return f"{self.work_id}|{self.dataset or ''}|{self.role or ''}"
+
+    @property
+    def is_closed(self) -> bool:
+        """This reviewer has closed it: a whole paper that he looks at again."""
+        return any(made.verdict == "done" and made.queue == self.queue for made in self.own)
 
     @property
     def token(self) -> str:
@@ -222,11 +227,13 @@ waiting AS (
 SELECT waiting.* FROM waiting ORDER BY md5(work_id), work_id, dataset, role LIMIT $limit"""
 
 _GOLD = """
-waiting AS (
-    SELECT work_id, stratum, weight, place FROM sample SEMI JOIN open_gold USING (work_id)
-    ANTI JOIN (SELECT work_id FROM mine WHERE queue = 'gold' AND verdict IN ('done', 'skip')) AS out
-        USING (work_id)
-    SEMI JOIN papers USING (work_id)
+left_by_me AS (
+    SELECT work_id FROM mine WHERE queue = 'gold' AND verdict IN ('done', 'skip')
+), waiting AS (
+    SELECT work_id, stratum, weight, place FROM sample SEMI JOIN papers USING (work_id)
+    WHERE CASE WHEN $work_id IS NULL
+          THEN work_id IN (FROM open_gold) AND work_id NOT IN (FROM left_by_me)
+          ELSE work_id = $work_id AND work_id IN (FROM open_gold UNION FROM left_by_me) END
 )
 SELECT waiting.* FROM waiting
 LEFT JOIN (SELECT * FROM taken_back WHERE dataset IS NULL) AS again USING (work_id)
@@ -295,7 +302,7 @@ def queue(
             `adjudicate` (both have spoken and differ; `others` has what they said), `recheck`
             (only the repeats).
         overlap: share of claims that two people decide on; the others wait for one.
-        work_id: of queue `paper`, that one alone.
+        work_id: of queue `paper` or `gold`, that one alone, also if this reviewer has closed it.
     """
     if name == "new-name":
         return _names(db, reviewer, limit)
@@ -704,9 +711,13 @@ def _event(
     reviewer: str,
     now: datetime,
 ) -> Decision:
-    if press.get("verdict") != "undo":
-        return decision_of(press, reviewer=reviewer, now=now)
     undone = {decision.undoes for decision in made.values()}
+    if press.get("verdict") != "undo":
+        decision = decision_of(press, reviewer=reviewer, now=now)
+        if decision.verdict == "add":
+            before = [*journal.additions(decision.work_id, reviewer), *made.values()]
+            _refuse_again(decision, [each for each in before if each.uid not in undone])
+        return decision
     wanted = _text(press, "undoes")
     fresh = [d for d in made.values() if d.verdict != "undo" and d.uid not in undone]
     if wanted is None:
@@ -720,6 +731,13 @@ def _event(
     if taken is None:
         raise InputError("there is nothing to take back")
     return undo(taken, uid=_uid(press), now=now)
+
+
+def _refuse_again(new: Decision, standing: Iterable[Decision]) -> None:
+    """Nothing, unless the same use was added at the same words, or both times at none."""
+    same = ("verdict", "work_id", "dataset", "role", "section", "order", "start", "end")
+    if any(all(getattr(new, name) == getattr(old, name) for name in same) for old in standing):
+        raise InputError(f"{new.dataset} as {new.role} is added already", record=new.work_id)
 
 
 def _enter_name(corpus: Corpus, decision: Decision, journal: Journal) -> None:

@@ -20,7 +20,9 @@ import duckdb
 from rich.console import Console
 from rich.text import Text
 
+from annotate.naming import Choice, named
 from annotate.review import Item, Progress, Shown, progress, queue, record
+from data.catalogue import load, own_tables
 from data.corpus import Corpus
 from data.records import Decision, Role, Use
 
@@ -144,7 +146,7 @@ def review(
     """Show items and store decisions until the queue is empty, or q or the end of the input.
 
     Args:
-        work_id: of queue `paper`, that one alone.
+        work_id: of queue `paper` or `gold`, that one alone.
 
     Returns: how many events were stored.
     """
@@ -224,6 +226,8 @@ class _Session:
             left = [claim for claim in item.claims if (claim.dataset, claim.role) not in decided]
             sent = [self._send(claim, "accept", shown_ms=shown_ms) for claim in left]
             return "next" if all(sent) and self._send(item, "done", shown_ms=shown_ms) else None
+        if key == "f" and item.is_closed:
+            return "next"  # what was added or taken back counts already
         role = _ROLES.get(key)
         verdict = _ACTIONS[key] if role is None else "accept" if role == item.role else "edit"
         fields = {"role": role} if role and verdict == "edit" else self._asked(verdict, item)
@@ -237,16 +241,29 @@ class _Session:
         if verdict not in ("add", "edit"):
             return {}
         default = f" [{item.dataset}]" if verdict == "edit" else ""
-        dataset = self._ask(f"dataset{default}: ")
-        role = self._ask("role (s source, t target, m mention): ")
-        known = self._corpus_name(dataset) if dataset else None
-        return {"dataset": known, "role": _ROLES.get(role[:1].lower())}
+        typed = self._ask(f"dataset or model{default}: ")
+        choice = self._choice(typed) if typed else None
+        if typed and choice is None:
+            return {}
+        role = choice and choice.role
+        if role is None:
+            answer = self._ask("role (s source, t target, m mention): ")
+            role = _ROLES.get(answer[:1].lower())
+        return {"dataset": choice and choice.dataset, "role": role}
 
-    def _corpus_name(self, typed: str) -> str:
-        """The catalogue's id of what was typed, or what was typed."""
-        from data.catalogue import load, own_tables
-
-        return load(extra=own_tables(self._corpus.path)).resolve(typed) or typed
+    def _choice(self, typed: str) -> Choice | None:
+        """What was typed stands for; None if it may be several and none was chosen."""
+        found = named(load(extra=own_tables(self._corpus.path)), typed)
+        if not found:
+            found = [Choice(typed, "as written, not in the catalogue", (typed,))]
+        for number, one in enumerate(found, start=1):
+            stored = f", as {one.role}" if one.role else ""
+            line = f"{number}  {one.dataset} ({one.about}){stored}"
+            self._console.print(plain(line), markup=False)
+        if len(found) == 1:
+            return found[0]
+        place = self._ask(f"which (1-{len(found)}): ")
+        return found[int(place) - 1] if place in map(str, range(1, len(found) + 1)) else None
 
     def _ask(self, question: str) -> str:
         self._console.print(question, end="", markup=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
@@ -75,7 +76,9 @@ def review(
         str,
         typer.Option(help="gold, uncertain, disagree, new-name, paper, adjudicate or recheck."),
     ] = "uncertain",
-    paper: Annotated[str | None, typer.Option(help="Only this work; with --text.")] = None,
+    paper: Annotated[
+        str | None, typer.Option(help="This work first, also one you closed; with --text only it.")
+    ] = None,
     text: Annotated[
         bool, typer.Option("--text", help="In this terminal instead of a browser.")
     ] = False,
@@ -121,6 +124,8 @@ def review(
         annotator.check_queue(queue)
         told = {"CATS_REVIEW": "1", "CATS_REVIEWER": reviewer}
         page = "adjudicate" if queue == "adjudicate" else f"review?queue={queue}"
+        if paper is not None:
+            page = f"review?queue={'gold' if queue == 'gold' else 'paper'}&paper={quote(paper)}"
         _serve(corpus, port=port, host=host, told=told, page=page)
 
 

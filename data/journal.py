@@ -530,6 +530,16 @@ class Journal:
         )
         return next((made for made in map(_decision, rows) if made.uid not in but), None)
 
+    def additions(self, work_id: str, reviewer: str) -> list[Decision]:
+        """The uses that a reviewer has added to a work and not taken back, oldest first."""
+        rows = self._db.execute(
+            f"SELECT {_DECISION_NAMES} FROM decisions WHERE work_id = ? AND reviewer = ? "
+            "AND verdict = 'add' AND uid NOT IN (SELECT undoes FROM decisions "
+            "WHERE verdict = 'undo' AND undoes IS NOT NULL) ORDER BY at, rowid",
+            (work_id, reviewer),
+        )
+        return [_decision(row) for row in rows]
+
     def decisions(self) -> list[Decision]:
         """All decisions, oldest first."""
         rows = self._db.execute(f"SELECT {_DECISION_NAMES} FROM decisions ORDER BY at, rowid")

@@ -24,13 +24,18 @@ _mount = st.components.v2.component(
 )
 
 
-def panel(desk: Desk) -> None:
-    """Draw the panel, store what it sent and send it what comes next."""
+def panel(desk: Desk, paper: str) -> None:
+    """Draw the panel, store what it sent and send it what comes next.
+
+    Args:
+        paper: work that is shown first, out of turn; "" for none.
+    """
     # A state of its own for each reviewer and queue: what one sent is never another's.
     key = f"panel {desk.name} {desk.reviewer}"
     state = st.session_state.get(key)
     message = state.get("outbox") if isinstance(state, Mapping) else None
     answer = desk.serve(message, now=datetime.now(UTC))
+    answer["look"] = f"{paper}||" if paper else None
     _mount(key=key, data=answer, on_outbox_change=_nothing)
 
 

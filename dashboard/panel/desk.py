@@ -83,8 +83,9 @@ class Desk:
 
         Args:
             message: `sent` (its number), `events` (presses, as `annotate.review` describes them),
-                `held` (ids of the items that the page has), `lacks` ("catalogue", "codebook");
-                anything else counts as a page that has just opened.
+                `held` (ids of the items that the page has), `lacks` ("catalogue", "codebook"),
+                `look` (id of a paper to look at again); anything else counts as a page that has
+                just opened.
             now: UTC.
 
         Returns: what `panel.js` calls `data`; an error in it, where there is one, says why nothing
@@ -103,6 +104,9 @@ class Desk:
             error = _unsaved(e)
         held, lacks = set(map(str, _listed(told, "held"))), _listed(told, "lacks")
         order = list(self._items)[:_AHEAD]
+        look = told.get("look")
+        looked_at = self._looked_at(look) if isinstance(look, str) else None
+        ahead = self._sent([one for one in order if one not in held], has_some=bool(held))
         return {
             "survey": self._survey,
             "title": self._title_of_survey,
@@ -112,7 +116,8 @@ class Desk:
             "refused": [{"uid": uid, "reason": reason} for uid, reason in refused.items()],
             "error": error,
             "order": order,
-            "items": self._sent([one for one in order if one not in held], has_some=bool(held)),
+            "items": ahead if looked_at is None else [looked_at, *ahead],
+            "absent": look if looked_at is None else None,
             "past": [
                 wire.made(made, self._title(made.work_id), here=True) for made in self._past()
             ],
@@ -135,6 +140,17 @@ class Desk:
             if n_characters > _LARGEST:
                 break
         return items
+
+    def _looked_at(self, item_id: str) -> dict[str, Any] | None:
+        """A paper of this queue, also one that the reviewer has closed; None if it is none."""
+        work_id = item_id.partition("|")[0]
+        if item_id not in self._known and self.name in ("gold", "paper"):
+            with self.corpus.connect() as db:
+                for item in queue(db, name=self.name, reviewer=self.reviewer, work_id=work_id):
+                    self._known[item.key] = item
+                    self._read_papers(db, {work_id})
+        known = self._known.get(item_id)
+        return None if known is None else self._wired(known)
 
     def _wired(self, item: Item) -> dict[str, Any]:
         paper = self._papers[item.work_id]
@@ -178,8 +194,13 @@ class Desk:
             left = still_needed(self.corpus, dataset=self.trend, width=_WIDTH)
         except InputError as e:
             return str(e)  # nothing is drawn yet, and how to draw
+        with self.corpus.journal() as journal:
+            n_drawn, _ = journal.drawn() or (0, 0)
+        not_drawn = left.n_read + left.n_papers - n_drawn
+        more = f", {not_drawn} of them not drawn yet" if not_drawn > 0 else ""
         return (
-            f"{left.n_papers} papers until {self.trend} as source is known within {_WIDTH} points"
+            f"{left.n_papers} more papers to read{more}, to know the share of {self.trend} "
+            f"as source within {_WIDTH} points"
         )
 
     def _take_back(self, undo: Decision) -> None:

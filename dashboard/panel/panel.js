@@ -7,9 +7,11 @@
 const PANELS = new WeakMap();
 const RESEND_MS = 3000; // without an answer the outbox is sent again
 const LATE_MS = 1500; // from then on the reviewer is told that saving takes long
+const TOLD_MS = 6000; // that a message stays over the text
 const ROLES = ["source", "target", "mention"];
 const CHOICES = 12; // of the type-ahead
-const UNNAMED = "not named in the text"; // as wire.py calls what stands for unnamed data
+const UNNAMED = "not named in the text"; // as annotate/naming.py calls what stands for unnamed data
+const PAST = 20; // decisions that are listed, as many as desk.py tells of
 
 // name, key, label, group. "c" and "r" are Streamlit's own.
 const ACTIONS = [
@@ -24,6 +26,7 @@ const ACTIONS = [
   ["note", "n", "Note", "more"],
   ["skip", "k", "Skip", "more"],
   ["undo", "u", "Undo", "more"],
+  ["back", "b", "Back", "more"],
   ["open", "o", "Open paper", "help"],
   ["guide", "g", "Guidelines", "help"],
   ["help", "?", "Keys", "help"],
@@ -151,8 +154,10 @@ class Panel {
     this.front = []; // ids that were undone and come first
     this.gone = new Map(); // id -> uid of the decision that the server may not know yet
     this.known = new Map(); // uid -> standing decision that the server told of
-    this.notes = new Map(); // id -> note that is not decided on yet
-    this.current = null;
+    this.notes = new Map(); // what it is on -> note that waits for a decision; see `subject`
+    this.range = null; // what is selected in the text, also while a field has the selection
+    this.looking = data.look ?? null; // id of a paper looked at out of turn, mostly a closed one
+    this.current = this.looking;
     this.last = 0; // time of the last event, so that no two share one
     this.sent = 0;
     this.answered = 0;
@@ -167,7 +172,8 @@ class Panel {
     this.data = data;
     this.setState = setStateValue;
     this.answered = Math.max(this.answered, data.answered ?? 0);
-    this.catalogue = data.catalogue ? indexed(data.catalogue) : this.catalogue;
+    if (data.catalogue) this.catalogue = indexed(data.catalogue);
+    if (data.catalogue && this.at.picker.open) this.search(); // opened before it came
     this.codebook = data.codebook ?? this.codebook;
     for (const uid of data.saved) this.saved(uid);
     for (const made of data.past) this.known.set(made.uid, made);
@@ -189,7 +195,10 @@ class Panel {
     this.front = this.front.filter((id) => undoing.has(id) && !ranked.has(id));
     this.forgetOld(ranked);
     this.theme();
+    const isAbsent = this.looking !== null && data.absent === this.looking;
+    if (isAbsent) this.looking = this.current = null;
     this.settle();
+    if (isAbsent) this.tell(`${data.absent.split("|")[0]} is no paper of this queue that you may look at.`);
     const isWanting = this.wanted().length > 0 || !this.catalogue || !this.codebook;
     if (data.error) this.again();
     else if (this.outbox.events.size || isWanting) this.send();
@@ -198,7 +207,7 @@ class Panel {
   saved(uid) {
     const event = this.outbox.events.get(uid);
     if (event?.verdict === "undo") this.known.delete(event.undoes);
-    else if (event) this.known.set(uid, event);
+    else if (event && event.verdict !== "note") this.known.set(uid, event);
     this.outbox.forget(uid);
   }
 
@@ -211,7 +220,8 @@ class Panel {
   }
 
   wanted() {
-    return this.order.filter((id) => !this.items.has(id));
+    const ids = this.looking === null ? this.order : [this.looking, ...this.order];
+    return ids.filter((id) => !this.items.has(id));
   }
 
   send() {
@@ -222,6 +232,7 @@ class Panel {
       sent: this.sent,
       events: this.outbox.inOrder(),
       held: [...this.items.keys()],
+      look: this.items.has(this.looking) ? null : this.looking,
       lacks: [...(this.catalogue ? [] : ["catalogue"]), ...(this.codebook ? [] : ["codebook"])],
     });
     this.again();
@@ -248,7 +259,7 @@ class Panel {
   /** What an event does to the queue; what another tab undoes does not come before all else. */
   apply(event, { isOwn }) {
     this.last = Math.max(this.last, event.made);
-    if (event.verdict === "add" || event.adds) return;
+    if (["add", "note"].includes(event.verdict) || event.adds) return;
     this.front = this.front.filter((id) => id !== event.item);
     if (event.verdict !== "undo") this.gone.set(event.item, event.uid);
     else {
@@ -266,20 +277,58 @@ class Panel {
   }
 
   /** What goes with any decision on an item. */
-  about(item) {
-    const note = this.notes.get(item.id);
+  about(item, note) {
     return { token: item.token, title: plain(item.title), ...(note ? { note } : {}) };
+  }
+
+  /** The notes on an item, which go with the decision that leaves it. */
+  takeNotes(item) {
+    const own = [...this.notes].filter(([, note]) => note.item === item.id);
+    for (const [key] of own) this.notes.delete(key);
+    return own.map(([, { words, text }]) => (words ? `“${words}”: ${text}` : text)).join("; ");
   }
 
   decide(verdict, decided = {}) {
     const item = this.items.get(this.current);
     if (!item) return;
+    if (this.isClosed(item)) return this.goOn(item);
+    this.looking = null;
     this.make(verdict, item, {
-      dataset: item.dataset, role: item.role, ...decided, ...this.about(item), shown_ms: this.shownMs(),
+      dataset: item.dataset, role: item.role, ...decided, ...this.about(item, this.takeNotes(item)), shown_ms: this.shownMs(),
     });
-    this.notes.delete(item.id);
     this.settle();
     this.afterPaint();
+  }
+
+  /** This reviewer has closed the paper: it can be changed, and stays closed. */
+  isClosed(item) {
+    const closes = ({ verdict, elsewhere }) => verdict === "done" && !elsewhere;
+    return item.kind === "paper" && this.past().some((made) => closes(made) && made.item === item.id);
+  }
+
+  /** Leave a closed paper: what was changed in it is stored already, but for a note on it. */
+  goOn(item) {
+    const note = this.takeNotes(item);
+    if (note) this.make("note", item, this.about(item, note));
+    this.looking = this.current = null;
+    this.settle();
+    this.afterPaint();
+  }
+
+  /** Show a paper out of turn. */
+  look(id) {
+    this.looking = this.current = id;
+    this.settle();
+    if (!this.items.has(id)) this.flush();
+  }
+
+  /** Look at the paper that was closed last; from there at the one before. */
+  back() {
+    const closed = this.past().filter(({ verdict, elsewhere }) => verdict === "done" && !elsewhere).map(({ item }) => item);
+    const at = closed.indexOf(this.current);
+    const id = at < 0 ? closed.at(-1) : closed[at - 1];
+    if (id === undefined) return this.tell("There is no earlier paper; the address can name one: paper=W123.");
+    this.look(id);
   }
 
   /** On a claim a role decides: the proposed one accepts, another one corrects. On a whole paper
@@ -293,7 +342,7 @@ class Panel {
 
   undo() {
     const last = this.past().filter(({ elsewhere }) => !elsewhere).at(-1);
-    if (!last) return this.say("There is nothing to undo.");
+    if (!last) return this.tell("There is nothing to undo.");
     this.takeBack(last);
   }
 
@@ -301,7 +350,10 @@ class Panel {
     const adds = event.verdict === "add";
     this.make("undo", { id: event.item, work: event.work }, { undoes: event.uid, adds });
     this.known.delete(event.uid);
-    if (!adds) this.current = event.item;
+    if (!adds) {
+      this.current = event.item;
+      this.looking = this.drawn = null;
+    }
     this.settle();
     this.redrawUses();
     this.afterPaint();
@@ -312,7 +364,7 @@ class Panel {
     const list = new Map(this.known);
     for (const event of this.outbox.inOrder()) {
       if (event.verdict === "undo") list.delete(event.undoes);
-      else list.set(event.uid, event);
+      else if (event.verdict !== "note") list.set(event.uid, event);
     }
     return [...list.values()].sort((a, b) => a.made - b.made);
   }
@@ -321,8 +373,10 @@ class Panel {
    * one that was seen; then the first of the queue follows. */
   settle() {
     const queue = this.queue();
+    const isLookedAt = this.looking !== null && this.looking === this.current;
     const stays = this.current !== null && !this.gone.has(this.current);
-    const isShown = stays && (this.items.has(this.current) || queue.includes(this.current));
+    const isHere = stays && (this.items.has(this.current) || queue.includes(this.current));
+    const isShown = isLookedAt || isHere;
     if (!isShown) this.current = queue[0] ?? null;
     const isNew = this.drawn !== this.current || this.isBlank;
     if (isNew) this.draw();
@@ -355,13 +409,17 @@ class Panel {
     this.section.dataset.item = item ? item.id : "";
     this.section.classList.toggle("empty", !item);
     this.shownSince = performance.now();
+    if (this.range) this.selection()?.removeAllRanges(); // a browser may hold on to text that is gone
+    this.range = null;
+    this.at.told.textContent = "";
     this.question(item);
     this.at.title.replaceChildren(...(item ? marked(item.title) : []));
     this.heading(item);
     this.text(item);
     this.others(item);
     this.uses(item);
-    this.showNote(item);
+    this.at.note.hidden = true;
+    this.listNotes();
     this.arm(item);
     if (this.current === null) this.say("Nothing waits for your decision.");
     if (item) this.say(this.spokenOf(item));
@@ -370,7 +428,10 @@ class Panel {
   question(item) {
     const parts = [];
     if (!item) parts.push(this.isBlank ? "Bringing it back …" : "Nothing waits for your decision.");
-    else {
+    else if (this.isClosed(item)) {
+      parts.push("You closed this paper. Changes count at once;");
+      parts.push(node("kbd", this.keys.of.done), "goes on.");
+    } else {
       parts.push(item.ask[0], item.dataset && node("b", item.dataset, "name"), item.ask[1]);
       if (item.role) parts.push(node("b", item.role, `role ${item.role}`), "?");
       if (item.how) parts.push(node("small", item.how));
@@ -435,6 +496,7 @@ class Panel {
   addedUse(event) {
     const { dataset, role } = event;
     const row = this.use({ dataset, role }, "by you", {});
+    if (event.note) row.append(" ", node("small", event.note));
     if (event.verdict !== "add") return row;
     const remove = node("button", "remove", "remove");
     remove.type = "button";
@@ -469,7 +531,7 @@ class Panel {
     const undone = new Set(pending.map(({ undoes }) => undoes));
     const fresh = pending.filter((event) => counts(event) && !undone.has(event.uid));
     const done = this.data.done + fresh.length - taken.length;
-    this.section.dataset.ahead = this.wanted().length === 0 ? "all" : "some";
+    this.section.dataset.ahead = this.wanted().length === 0 && this.catalogue ? "all" : "some";
     this.at.survey.textContent = this.data.title;
     this.at.done.textContent = done.toLocaleString("en");
     this.at.total.textContent = this.data.total.toLocaleString("en");
@@ -488,17 +550,25 @@ class Panel {
 
   listPast() {
     const isHere = ({ verdict, elsewhere }) => VERBS[verdict] && !elsewhere;
-    const shown = this.past().filter(isHere).slice(-6).reverse();
-    this.at.past.replaceChildren(
-      ...shown.map(({ verdict, dataset, role, title }) => {
-        const row = node("li", "", verdict);
-        row.append(node("b", VERBS[verdict]), " ");
-        if (dataset) row.append(node("bdi", dataset), " ");
-        if (role) row.append(node("span", role, `role ${role}`));
-        row.append(node("small", title ?? "", "clip"));
-        return row;
-      }),
-    );
+    const shown = this.past().filter(isHere).slice(-PAST).reverse();
+    this.at.past.replaceChildren(...shown.map((event) => this.pastRow(event)));
+  }
+
+  /** A decision, with the way back to it: a closed paper is opened, all else is taken back. */
+  pastRow(event) {
+    const { verdict, dataset, role, title, item } = event;
+    const row = node("li", "", verdict);
+    const isPaper = verdict === "done";
+    const button = node("button", isPaper ? "open" : "undo", "remove");
+    button.type = "button";
+    const what = [VERBS[verdict], dataset, role && `as ${role}`, title].filter(Boolean).join(" ");
+    button.setAttribute("aria-label", `${button.textContent}: ${what}`);
+    button.addEventListener("click", () => (isPaper ? this.look(item) : this.takeBack(event)));
+    row.append(node("b", VERBS[verdict]), " ");
+    if (dataset) row.append(node("bdi", dataset), " ");
+    if (role) row.append(node("span", role, `role ${role}`), " ");
+    row.append(button, node("small", title ?? "", "clip"));
+    return row;
   }
 
   saving() {
@@ -515,6 +585,14 @@ class Panel {
 
   say(text) {
     this.at.spoken.textContent = text;
+  }
+
+  /** Say it, and show it for a while or until the next item. */
+  tell(text) {
+    this.say(text);
+    this.at.told.textContent = text;
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => (this.at.told.textContent = ""), TOLD_MS);
   }
 
   spokenOf(item) {
@@ -565,13 +643,15 @@ class Panel {
   arm(item) {
     const isPaper = item?.kind === "paper";
     for (const [name, , , group] of ACTIONS) {
-      if (group !== "help" && name !== "undo") this.button(name).disabled = !item;
+      if (group !== "help" && !["undo", "back"].includes(name)) this.button(name).disabled = !item;
     }
     for (const name of ["accept", "reject", "other"]) this.button(name).hidden = isPaper;
     this.button("done").hidden = !isPaper;
+    this.button("back").hidden = !this.data.counts.includes("done");
     this.button("add").disabled = !item || item.kind === "name";
     this.button("open").disabled = !item?.link;
     for (const role of ROLES) this.button(role).classList.toggle("proposed", item?.role === role);
+    this.armAdd();
   }
 
   act(name) {
@@ -579,6 +659,7 @@ class Panel {
     if (ROLES.includes(name)) this.role(name);
     else if (["accept", "reject", "done", "skip"].includes(name)) this.decide(name);
     else if (name === "undo") this.undo();
+    else if (name === "back") this.back();
     else if (name === "other") this.pick("edit");
     else if (name === "add") this.pick("add");
     else if (name === "note") this.editNote();
@@ -614,6 +695,7 @@ class Panel {
   close() {
     clearTimeout(this.timer);
     clearTimeout(this.late);
+    clearTimeout(this.telling);
     this.stop.abort();
   }
 
@@ -623,6 +705,7 @@ class Panel {
     dialog.close();
     const focused = this.root.activeElement;
     if (!focused || dialog.contains(focused)) this.section.focus({ preventScroll: true });
+    this.reselect();
   }
 
   pressed(event) {
@@ -653,24 +736,53 @@ class Panel {
 
   listenNote(signal) {
     const field = this.at.note.querySelector("input");
-    field.addEventListener("input", () => this.notes.set(this.current, field.value), { signal });
+    field.addEventListener("input", () => {
+      if (field.value.trim()) this.notes.set(this.noting.key, { ...this.noting, text: field.value.trim() });
+      else this.notes.delete(this.noting.key);
+      this.listNotes();
+    }, { signal });
+    field.addEventListener("blur", () => this.reselect(), { signal });
     field.addEventListener("keydown", (event) => {
       if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
-      if (event.key === "Escape") this.notes.delete(this.current);
-      this.showNote(this.items.get(this.current));
+      if (event.key === "Escape") this.notes.delete(this.noting.key);
       this.section.focus({ preventScroll: true });
+      this.at.note.hidden = true;
+      this.listNotes();
     }, { signal });
   }
 
-  editNote() {
-    this.at.note.hidden = false;
-    this.at.note.querySelector("input").focus();
+  /** What a note made now is on: the selected words, else the item itself. A note on words goes
+   * with what is added for them, and all others with the decision that leaves the item. */
+  subject() {
+    const selected = this.selected();
+    return { key: noteKey(this.current, selected), item: this.current, words: selected?.surface };
   }
 
-  showNote(item) {
-    const note = (item && this.notes.get(item.id)) ?? "";
-    this.at.note.hidden = note === "";
-    this.at.note.querySelector("input").value = note;
+  editNote() {
+    this.noting = this.subject();
+    const { key, words } = this.noting;
+    const isPaper = this.items.get(this.current)?.kind === "paper";
+    const leaving = isPaper ? "closing the paper" : "your decision on the claim";
+    const goesWith = words ? `what you add for these words, or else ${leaving}` : leaving;
+    this.at.noteof.textContent = `Note on ${words ? `“${words}”` : isPaper ? "this paper" : "this claim"}, kept with ${goesWith}`;
+    this.at.note.hidden = false;
+    const field = this.at.note.querySelector("input");
+    field.value = this.notes.get(key)?.text ?? "";
+    field.focus();
+  }
+
+  /** The notes on this item that no decision has taken along yet. */
+  listNotes() {
+    const waiting = [...this.notes.values()].filter(({ item }) => item === this.current);
+    this.at.noted.hidden = waiting.length === 0;
+    this.at.notes.replaceChildren(
+      ...waiting.map(({ words, text }) => {
+        const row = node("li", "");
+        if (words) row.append(node("bdi", `“${words}”`), " ");
+        row.append(node("small", text));
+        return row;
+      }),
+    );
   }
 
   // --- type-ahead ----------------------------------------------------------------------------
@@ -679,12 +791,30 @@ class Panel {
     this.button("add").classList.toggle("armed", this.selected() !== null);
   }
 
+  selection() {
+    return this.root.getSelection?.() ?? document.getSelection();
+  }
+
+  /** Hold what is selected: a field takes the browser's own selection away, and gives it back. */
+  hold() {
+    if (isField(this.root.activeElement) || this.root.querySelector("dialog[open]")) return;
+    const selection = this.selection();
+    const isSome = selection?.rangeCount && !selection.isCollapsed;
+    this.range = isSome ? selection.getRangeAt(0).cloneRange() : null;
+  }
+
+  reselect() {
+    if (!this.range) return;
+    const { startContainer, startOffset, endContainer, endOffset } = this.range;
+    this.selection()?.setBaseAndExtent(startContainer, startOffset, endContainer, endOffset);
+  }
+
   /** The words selected in one passage, and where they stand in it, in characters as Python counts
    * them; null if nothing is selected. */
   selected() {
-    const selection = this.root.getSelection?.() ?? document.getSelection();
-    if (!selection?.rangeCount || selection.isCollapsed) return null;
-    const range = selection.getRangeAt(0);
+    this.hold();
+    const range = this.range;
+    if (!range) return null;
     const from = range.startContainer.parentElement?.closest("[data-section]");
     const to = range.endContainer.parentElement?.closest("[data-section]");
     if (!from || from !== to || !this.section.contains(from)) return null;
@@ -700,24 +830,35 @@ class Panel {
     return { surface, span: { section, order: Number(order), start, end } };
   }
 
-  /** Add what is selected at once where it is a dataset's name; else ask which one it is. */
+  /** Add what is selected at once where it is one dataset's name; else ask which one it is. */
   addSelected(role) {
     const selected = this.selected();
-    const [best] = selected ? matches(this.catalogue ?? [], selected.surface) : [];
-    const isNamed = best?.names.includes(folded(selected?.surface ?? ""));
-    if (isNamed) this.add(best.id, role, selected);
+    const found = selected ? named(this.catalogue ?? [], selected.surface) : [];
+    if (found.length === 1 && !found[0].role) this.add(found[0].id, role, selected);
     else this.pick("add", role);
   }
 
   add(dataset, role, selected) {
     const item = this.items.get(this.current);
-    this.make("add", item, { dataset, role, ...this.about(item), ...selected?.span });
-    this.notes.delete(item.id);
-    this.showNote(item);
+    const fields = { dataset, role, ...selected?.span };
+    if (this.isAdded(item, fields)) return this.tell(`${dataset} as ${role} is added already.`);
+    const key = noteKey(item.id, selected);
+    const note = selected ? this.notes.get(key)?.text : "";
+    if (note) this.notes.delete(key);
+    this.make("add", item, { ...fields, ...this.about(item, note) });
+    this.at.note.hidden = true;
+    this.listNotes();
     this.redrawUses();
     this.figures();
-    this.say(`Added ${dataset} as ${role}.`);
+    this.tell(`Added ${dataset} as ${role}.`);
     this.afterPaint();
+  }
+
+  /** Whether this reviewer has added the same use at the same words, or both times at none. */
+  isAdded(item, use) {
+    const same = ["dataset", "role", "section", "order", "start", "end"];
+    const isIt = (made) => same.every((name) => (made[name] ?? null) === (use[name] ?? null));
+    return this.past().some((made) => made.verdict === "add" && made.work === item.work && isIt(made));
   }
 
   pick(verdict, role) {
@@ -760,19 +901,27 @@ class Panel {
     }, { signal });
   }
 
+  /** List what was typed may stand for. Enter takes the first: a whole name, or one that begins so.
+   * Words of the text are no beginning: unless they are a name, they are first as written. */
   search() {
     const typed = this.at.picker.querySelector("input").value.trim();
     const known = this.catalogue ?? [];
-    this.found = (typed ? matches(known, typed) : this.likely(known)).slice(0, CHOICES);
-    const isListed = this.found.some(({ id }) => folded(id) === folded(typed));
-    if (typed && !isListed) this.found.push({ id: typed, about: "as written, not in the catalogue" });
+    const isQuoted = typed === this.words?.surface;
+    const hits = typed ? ranked(known, typed) : [];
+    const isSure = ({ how }) => how < (isQuoted ? BEGINS : HOLDS);
+    const sure = hits.filter(isSure).slice(0, CHOICES).map(({ entry }) => entry);
+    const rest = hits.filter((hit) => !isSure(hit)).slice(0, CHOICES - sure.length).map(({ entry }) => entry);
+    const isListed = sure.some(({ id }) => folded(id) === folded(typed));
+    const asWritten = typed && !isListed ? [{ id: typed, about: "as written, not in the catalogue" }] : [];
+    this.found = typed ? unique([...sure, ...asWritten, ...rest, ...known.filter(isUnnamed)]) : this.likely(known);
     const list = this.at.picker.querySelector("ul");
     list.replaceChildren(
       ...this.found.map((entry, n) => {
         const option = node("li", "", "");
         option.id = `cats-option-${n}`;
         option.setAttribute("role", "option");
-        option.append(node("bdi", entry.id), " ", node("small", entry.about));
+        const about = entry.role && !isUnnamed(entry) ? `${entry.about}, as ${entry.role}` : entry.about;
+        option.append(node("bdi", entry.id), " ", node("small", about));
         return option;
       }),
     );
@@ -783,9 +932,9 @@ class Panel {
   likely(known) {
     const item = this.items.get(this.current);
     const here = new Set(item.uses.map(({ dataset }) => dataset));
-    const isHere = ({ id }) => here.has(id) && id !== item.dataset;
-    const isUnnamed = ({ id, about }) => about === UNNAMED && id !== item.dataset;
-    return [...known.filter(isUnnamed), ...known.filter((entry) => isHere(entry) && !isUnnamed(entry))];
+    const isOther = ({ id }) => id !== item.dataset;
+    const used = known.filter((entry) => here.has(entry.id));
+    return unique([...known.filter(isUnnamed), ...used]).filter(isOther).slice(0, CHOICES);
   }
 
   move(step) {
@@ -794,6 +943,8 @@ class Panel {
 
   choose(n) {
     this.chosen = n;
+    // What a model implies is a source and nothing else.
+    this.at.picker.querySelector("fieldset").disabled = Boolean(this.found[n]?.role);
     const options = this.at.picker.querySelectorAll("[role=option]");
     options.forEach((option, at) => option.setAttribute("aria-selected", String(at === n)));
     const field = this.at.picker.querySelector("input");
@@ -804,9 +955,9 @@ class Panel {
 
   picked() {
     const entry = this.found[this.chosen];
-    const role = this.radios().find((radio) => radio.checked)?.value;
     const item = this.items.get(this.current);
     if (!entry || !item) return;
+    const role = entry.role || this.radios().find((radio) => radio.checked)?.value;
     if (!role) return this.radios()[0].focus();
     this.leave(this.at.picker);
     if (this.picks === "add") return this.add(entry.id, role, this.words);
@@ -870,6 +1021,10 @@ class Panel {
 const VERBS = { accept: "yes", reject: "no", edit: "is", add: "added", skip: "skipped", done: "finished" };
 const STATES = { accept: "yes", reject: "no", edit: "no", skip: "skipped" };
 
+function noteKey(id, selected) {
+  return selected ? `${id} ${JSON.stringify(selected.span)}` : id;
+}
+
 /** Tag name, text, class. */
 function node(name, text, css = "") {
   const made = document.createElement(name);
@@ -913,24 +1068,70 @@ function folded(name) {
 }
 
 function indexed(catalogue) {
-  return catalogue.map(([id, about, ...names]) => ({ id, about, names: [id, ...names].map(folded) }));
+  return catalogue.map(([id, about, role, ...names]) => {
+    const keys = names.map(folded);
+    return { id, about, role, names: keys, all: keys.join(" ") };
+  });
 }
 
-/** The datasets whose names hold what was typed: whole names first, then beginnings, then the rest. */
-function matches(catalogue, typed) {
+function isUnnamed({ about }) {
+  return about === UNNAMED;
+}
+
+/** The first entry of each dataset. */
+function unique(entries) {
+  const first = new Map();
+  for (const entry of entries) if (!first.has(entry.id)) first.set(entry.id, entry);
+  return [...first.values()];
+}
+
+// As in annotate/naming.py and data/catalogue.py.
+const AROUND = /\b(?:the|data[ -]?sets?|databases?|data|challenges?|models?|networks?)\b/gi;
+const EDITION = /(\D)(?:(?:19|20)\d\d|0[5-9]|[12]\d)$/;
+
+/** The entries whose name these words are, a dataset's first; as `annotate.naming.named`. */
+function named(catalogue, words) {
+  for (const name of [words, words.replace(AROUND, " ")]) {
+    const whole = folded(name);
+    const found = catalogue.filter(({ names }) => names.includes(whole));
+    const bare = whole.replace(EDITION, "$1");
+    const isEdition = ({ role, names }) => !role && names.includes(bare);
+    if (found.every(({ role }) => role)) found.unshift(...catalogue.filter(isEdition));
+    if (found.length) return unique(found);
+  }
+  return [];
+}
+
+// How a name is like what was typed: each before the next, the usual name before other names.
+const [WHOLE, BEGINS, HOLDS, WORDS, GOES_ON] = [0, 10, 20, 30, 40];
+
+/** {entry, how} of what was typed may stand for, best first, each dataset once: those of its name;
+ * then names that begin so, hold it, hold all its words, or are its beginning ("ISIC 2018 JPG"). */
+function ranked(catalogue, typed) {
   const wanted = folded(typed);
   if (!wanted) return [];
-  const ranked = [];
+  const words = typed.replace(AROUND, " ").split(/[^\p{L}\p{N}+&]+/u).map(folded).filter(Boolean);
+  const rows = named(catalogue, typed).map((entry, place) => ({ entry, how: WHOLE, size: 0, place }));
   catalogue.forEach((entry, place) => {
-    let best = Infinity;
+    const hasWords = words.length > 0 && words.every((word) => entry.all.includes(word));
+    let [how, size] = [hasWords ? WORDS : Infinity, 0];
     entry.names.forEach((name, at) => {
-      const how = name === wanted ? 0 : name.startsWith(wanted) ? 2 : name.includes(wanted) ? 4 : Infinity;
-      best = Math.min(best, how + (at > 0)); // the first name is the usual one
+      const other = at > 0 ? 1 : 0;
+      if (name.startsWith(wanted)) how = Math.min(how, BEGINS + other);
+      else if (name.includes(wanted)) how = Math.min(how, HOLDS + other);
+      else if (how >= GOES_ON && name.length > 3 && wanted.startsWith(name)) {
+        how = GOES_ON;
+        size = Math.min(size, -name.length); // the longest is the nearest
+      }
     });
-    if (best < Infinity) ranked.push([best, best < 4 ? entry.id.length : 0, place, entry]);
+    if (how < HOLDS) size = entry.id.length;
+    else if (how < GOES_ON) size = 0;
+    if (how < Infinity) rows.push({ entry, how: how + (entry.role ? 2 : 0), size, place });
   });
-  ranked.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
-  return ranked.map((row) => row[3]);
+  rows.sort((a, b) => a.how - b.how || a.size - b.size || a.place - b.place);
+  const first = new Map();
+  for (const row of rows) if (!first.has(row.entry.id)) first.set(row.entry.id, row);
+  return [...first.values()];
 }
 
 /** The codebook's Markdown: headings, lists, paragraphs, `code`, **bold** and *emphasis*. */

@@ -26,11 +26,17 @@ _STYLE = """<style>
 </style>"""
 
 
-def work_through(path: Path, name: Shown, *, heading: str, trend: str = "") -> None:
-    """The page on which a reviewer works through a queue of the survey in `path`; see `Desk`."""
+def work_through(
+    path: Path, name: Shown, *, heading: str, trend: str = "", paper: str = ""
+) -> None:
+    """The page on which a reviewer works through a queue of the survey in `path`; see `Desk`.
+
+    Args:
+        paper: of queues `gold` and `paper`, the work that is shown first.
+    """
     st.html(f'{_STYLE}<h1 class="cats-unseen">{heading}</h1>')
     if reviewer() is not None:
-        _panel(path, name, trend)
+        _panel(path, name, trend, paper)
 
 
 def reviewer() -> str | None:
@@ -68,7 +74,7 @@ def _named() -> str | None:
 
 
 @st.fragment
-def _panel(path: Path, name: Shown, trend: str) -> None:
+def _panel(path: Path, name: Shown, trend: str, paper: str) -> None:
     """The panel alone runs again when it sends something; who sends is asked each time."""
     person = identity.this_reviewer()
     typed = identity.clean(st.session_state.get("reviewer")) if person.can_name else ""
@@ -85,4 +91,4 @@ def _panel(path: Path, name: Shown, trend: str) -> None:
             st.error(f"The survey cannot be read: {e}")
             return
         st.session_state["desk"] = desk
-    panel(desk)
+    panel(desk, paper)

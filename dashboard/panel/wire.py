@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from annotate.naming import choices
 from annotate.review import Item
 from dashboard.panel.runs import Run, runs
 from data.catalogue import PSEUDO_IDS, load, own_tables
@@ -79,7 +80,10 @@ def length(item: Mapping[str, Any]) -> int:
 
 
 def made(decision: Decision, title: str | None, *, here: bool) -> dict[str, Any]:
-    """A decision of the reviewer, as far as the page undoes and lists it: those made `here`."""
+    """A decision of the reviewer, as far as the page undoes and lists it: those made `here`.
+
+    Section to end are the words of an added use.
+    """
     return {
         "uid": decision.uid,
         "item": id_of(decision),
@@ -88,6 +92,11 @@ def made(decision: Decision, title: str | None, *, here: bool) -> dict[str, Any]
         "dataset": decision.dataset or decision.proposed_dataset,
         "role": decision.role or decision.proposed_role,
         "title": title,
+        "note": decision.note,
+        "section": decision.section,
+        "order": decision.order,
+        "start": decision.start,
+        "end": decision.end,
         "elsewhere": not here,
         "made": round(decision.at.timestamp() * 1000),
     }
@@ -181,22 +190,9 @@ def _link(work: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def catalogue(survey: Path) -> list[list[str]]:
-    """[id, what it is, other names...] of each dataset and of what stands for one, for type-ahead.
-
-    `model:<Name>` stands for a pretrained model whose training set is not known.
-    """
+    """[dataset, what it is, its only role or "", names...] of each choice of the type-ahead."""
     known = load(extra=own_tables(survey))
-    rows = [
-        [each.id, _about(each.modality, each.organ, each.year), *each.names[1:]]
-        for each in known.datasets.values()
-    ]
-    rows += [[name, "not named in the text"] for name in PSEUDO_IDS]
-    unknown = [one for one in known.models.values() if one.sources and not one.datasets]
-    return rows + [[*one.sources, "a model's unknown training set", *one.names] for one in unknown]
-
-
-def _about(modality: str, organ: str, year: int | None) -> str:
-    return ", ".join(str(part) for part in (modality, organ, year) if part)
+    return [[one.dataset, one.about, one.role or "", *one.names] for one in choices(known)]
 
 
 @cache

@@ -27,4 +27,5 @@ trend = ""
 if queue == "gold":  # a person needs to stop some time; for which trend is a matter of choice
     names = list(numbers.datasets(path, survey.stamp(path), "source")["dataset"])
     trend = st.sidebar.selectbox("Enough for the share of", names, key="trend") or ""
-work_through(path, cast(Shown, queue), heading="Review", trend=trend)
+paper = st.query_params.get("paper", "") if queue in ("gold", "paper") else ""
+work_through(path, cast(Shown, queue), heading="Review", trend=trend, paper=paper)

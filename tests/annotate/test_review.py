@@ -181,6 +181,19 @@ def test_a_gold_paper_is_blind_and_waits_for_two(tmp_path: Path) -> None:
     assert (first.queue, first.blind, first.start, first.end) == ("gold", True, 0, 8)
 
 
+def test_a_gold_paper_is_shown_by_its_id_to_who_has_read_it_or_may(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path)
+    drawn(corpus, "W1")
+    (paper,) = shown(corpus, "gold", "ann")
+    for reviewer in ("ann", "bob"):
+        sent(corpus, press(paper, "done", reviewer), reviewer=reviewer)
+    assert keys(corpus, "gold", "ann") == []
+    (again,) = shown(corpus, "gold", "ann", work_id="W1")
+    assert (again.blind, again.is_closed, again.weight) == (True, True, paper.weight)
+    assert keys(corpus, "gold", "cyn", work_id="W1") == []
+    assert keys(corpus, "gold", "ann", work_id="W2") == []  # not of the sample
+
+
 def test_what_a_gold_reader_does_not_add_he_denies(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path)
     drawn(corpus, "W1")
@@ -318,6 +331,25 @@ def test_a_press_sent_twice_counts_once(tmp_path: Path) -> None:
     assert sent(corpus, press(PROPOSAL, "reject", "a")).kept == ["a"]
     with corpus.journal() as journal:
         assert [d.verdict for d in journal.decisions()] == ["accept"]
+
+
+def test_the_same_use_is_not_added_twice_at_the_same_words(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path)
+    drawn(corpus, "W1")
+    (paper,) = shown(corpus, "gold")
+    place = {"section": "abstract", "order": 0, "start": 3, "end": 8}
+    use_ = {"dataset": "BraTS", "role": "source", **place}
+    at_once = sent(corpus, press(paper, "add", "a", **use_), press(paper, "add", "b", **use_))
+    assert (at_once.kept, list(at_once.refused)) == (["a"], ["b"])
+    assert "BraTS as source is added already" in at_once.refused["b"]
+    assert sent(corpus, press(paper, "add", "c", **use_)).kept == []
+    assert sent(corpus, press(paper, "add", "a", **use_)).kept == ["a"]  # one press sent again
+    other = [{"role": "target"}, {"start": 4}, {"dataset": "LiTS"}]
+    presses = [press(paper, "add", f"o{n}", **use_ | one) for n, one in enumerate(other)]
+    assert len(sent(corpus, *presses).kept) == 3
+    assert sent(corpus, press(paper, "add", "bob", **use_), reviewer="bob").kept == ["bob"]
+    undo_ = press(None, "undo", "u", undoes="a")
+    assert sent(corpus, undo_, press(paper, "add", "d", **use_), after=1).kept == ["u", "d"]
 
 
 def test_undo_takes_ones_own_events_back_one_by_one(tmp_path: Path) -> None:

@@ -175,6 +175,37 @@ def test_a_role_is_one_key(tmp_path: Path) -> None:
     assert (second.verdict, second.role) == ("accept", "source")  # as was proposed
 
 
+def test_a_model_stands_for_what_it_was_trained_on(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, n=1)
+    done = piped(corpus, "i\nSAM\ni\nCoCa\n2\ni\nINSIGHT\nt\nq\n")
+    assert "1  SA-1B (training set of SAM), as source" in done.stdout
+    assert "1  INSIGHT (as written, not in the catalogue)" in done.stdout
+    assert [(d.dataset, d.role) for d in decisions(corpus)] == [
+        ("SA-1B", "source"),
+        ("JFT-3B", "source"),
+        ("INSIGHT", "target"),
+    ]
+
+
+def test_the_same_use_is_added_once(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, n=1)
+    done = piped(corpus, "i\nCOCO\ns\ni\nms coco\ns\nq\n")
+    assert "COCO as source is added already" in done.stdout
+    assert len(decisions(corpus)) == 1
+
+
+def test_a_closed_gold_paper_is_changed_and_stays_closed(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, n=2)
+    draw(corpus, n=1, now=NOW)
+    piped(corpus, "f\n", "--queue", "gold")
+    (closed,) = decisions(corpus)
+    again = ("--queue", "gold", "--paper", closed.work_id)
+    done = piped(corpus, "i\nbrats\nt\nf\n", *again)
+    assert "you said: done" in done.stdout
+    assert "score" not in done.stdout
+    assert [d.verdict for d in decisions(corpus)] == ["done", "add"]
+
+
 def test_a_fault_is_said_and_the_item_stays(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, n=1)
     done = piped(corpus, "d\n\n\ni\nCOCO\nq\n")

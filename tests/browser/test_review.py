@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import survey, use, work
+from builders import NOW, survey, use, work
 from served import CHROMIUM, Server, serving, slowed
+from spoken import NAMED
 
 from data.corpus import Corpus
 from data.records import Decision
@@ -270,6 +271,222 @@ def test_selected_words_are_added_with_their_place(
     assert (made.section, TEXT[made.start : made.end]) == ("abstract", "code")
 
 
+# --- gold papers ------------------------------------------------------------------------------
+
+GOLD_TEXT = "We adapt SAM and compare BraTS with INSIGHT. A pretrained network is used."
+
+
+@pytest.fixture(scope="module")
+def gold(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    works = [work(f"W{n}", title=f"Paper {n}", abstract=GOLD_TEXT) for n in range(9)]
+    corpus = survey(tmp_path_factory.mktemp("survey") / "gold", works)
+    with corpus.journal() as journal:
+        frame = [(each.id, "all", place) for place, each in enumerate(works)]
+        journal.set_frame(frame, n=9, seed=0, now=NOW)
+    return corpus
+
+
+@pytest.fixture(scope="module")
+def gold_server(gold: Corpus) -> Iterator[Server]:
+    with serving(gold.path, "dashboard", "--review") as running:
+        yield running
+
+
+def select(page: Any, words: str) -> None:
+    page.get_by_text(GOLD_TEXT).evaluate(
+        "(node, [at, n]) => getSelection().setBaseAndExtent("
+        "node.firstChild, at, node.firstChild, at + n)",
+        [GOLD_TEXT.index(words), len(words)],
+    )
+
+
+def uses_of(corpus: Corpus, reviewer: str) -> list[tuple[str, Any, Any, str | None]]:
+    """Each event as its verdict, dataset, role and note."""
+    return [(d.verdict, d.dataset, d.role, d.note) for d in made_by(corpus, reviewer)]
+
+
+def options(page: Any) -> list[str]:
+    return [str(text) for text in page.locator("[role=option] bdi").all_text_contents()]
+
+
+def test_a_model_stands_for_its_training_set(
+    gold: Corpus, gold_server: Server, context: Any
+) -> None:
+    page = opened(context, gold_server.url, "modeller", queue="gold")
+    select(page, "SAM")
+    page.keyboard.press("t")
+    first = page.locator("[role=option][aria-selected=true]")
+    playwright.expect(first).to_have_text("SA-1B training set of SAM, as source")
+    page.keyboard.press("Enter")
+    rested(page)
+    (made,) = made_by(gold, "modeller")
+    assert (made.dataset, made.role) == ("SA-1B", "source")  # a model implies nothing else
+    assert GOLD_TEXT[made.start : made.end] == "SAM"
+
+
+def test_words_that_are_no_name_are_first_as_written(
+    gold: Corpus, gold_server: Server, context: Any
+) -> None:
+    page = opened(context, gold_server.url, "writer", queue="gold")
+    select(page, "INSIGHT")
+    page.keyboard.press("t")
+    shown = options(page)
+    assert (shown[0], "model:MedImageInsight" in shown) == ("INSIGHT", True)
+    page.keyboard.press("Enter")
+    select(page, "A pretrained network")
+    page.keyboard.press("s")
+    page.keyboard.press("ArrowUp")  # round to the last: what the text does not name
+    page.keyboard.press("Enter")
+    rested(page)
+    assert uses_of(gold, "writer") == [
+        ("add", "INSIGHT", "target", None),
+        ("add", "unspecified", "source", None),
+    ]
+
+
+def test_the_type_ahead_takes_words_as_the_terminal_does(gold_server: Server, context: Any) -> None:
+    page = opened(context, gold_server.url, "typist", queue="gold")
+    page.keyboard.press("i")
+    for words, found in NAMED.items():
+        page.get_by_role("combobox", name="Name of the dataset").fill(words)
+        assert options(page)[: len(found)] == [dataset for dataset, _ in found]
+        assert found or words in options(page)  # as written
+
+
+@pytest.mark.parametrize(
+    ("typed", "place", "dataset"),
+    [
+        ("chexp", 0, "CheXpert"),  # typed by hand, a beginning
+        ("White Matter Hyperintensities (WMH) challenge", 1, "WMH"),
+        ("TCGA-CRCk", 1, "TCGA"),
+    ],
+)
+def test_a_name_that_is_not_quite_one_is_offered(
+    gold_server: Server, context: Any, typed: str, place: int, dataset: str
+) -> None:
+    page = opened(context, gold_server.url, "near", queue="gold")
+    page.keyboard.press("i")
+    page.get_by_role("combobox", name="Name of the dataset").fill(typed)
+    assert options(page)[place] == dataset
+
+
+def test_a_note_keeps_the_selection_and_goes_with_its_words(
+    gold: Corpus, gold_server: Server, context: Any
+) -> None:
+    page = opened(context, gold_server.url, "annotator", queue="gold")
+    select(page, "BraTS")
+    page.keyboard.press("n")
+    page.get_by_text("Note on \u201cBraTS\u201d, kept with what you add for these words").wait_for()
+    page.keyboard.type("2021")
+    page.keyboard.press("Enter")
+    page.keyboard.press("t")
+    select(page, "INSIGHT")
+    page.keyboard.press("n")
+    page.keyboard.type("whose?")
+    page.keyboard.press("Enter")
+    select(page, "BraTS")
+    page.keyboard.press("s")  # the note is on other words
+    playwright.expect(page.locator(".side")).to_contain_text("\u201cINSIGHT\u201d whose?")
+    page.keyboard.press("f")
+    rested(page)
+    assert uses_of(gold, "annotator") == [
+        ("add", "BraTS", "target", "2021"),
+        ("add", "BraTS", "source", None),
+        ("done", None, None, "\u201cINSIGHT\u201d: whose?"),
+    ]
+
+
+def test_a_button_clicked_from_the_note_meets_the_selection(
+    gold: Corpus, gold_server: Server, context: Any
+) -> None:
+    page = opened(context, gold_server.url, "clicker", queue="gold")
+    select(page, "BraTS")
+    page.get_by_role("button", name="Note").click()
+    page.keyboard.type("v")
+    page.get_by_role("button", name="Target").click()
+    rested(page)
+    assert uses_of(gold, "clicker") == [("add", "BraTS", "target", "v")]
+
+
+def test_the_same_use_is_added_once_and_escape_keeps_the_selection(
+    gold: Corpus, gold_server: Server, context: Any
+) -> None:
+    page = opened(context, gold_server.url, "twice", queue="gold")
+    select(page, "BraTS")
+    page.keyboard.press("i")
+    page.keyboard.press("Escape")
+    page.keyboard.type("ss")
+    playwright.expect(page.locator(".told")).to_have_text("BraTS as source is added already.")
+    page.keyboard.press("t")  # it may well be both
+    rested(page)
+    assert [(d.dataset, d.role) for d in made_by(gold, "twice")] == [
+        ("BraTS", "source"),
+        ("BraTS", "target"),
+    ]
+
+
+def test_a_closed_paper_is_opened_again_changed_and_stays_closed(
+    gold: Corpus, gold_server: Server, context: Any
+) -> None:
+    page = opened(context, gold_server.url, "closer", queue="gold")
+    first = item(page)
+    add = page.get_by_role("button", name="Add missed")
+    select(page, "BraTS")
+    playwright.expect(add).to_have_class("armed")
+    page.keyboard.press("t")
+    page.keyboard.press("f")
+    playwright.expect(add).not_to_have_class("armed")
+    second = item(page)
+    page.keyboard.press("f")
+    third = item(page)
+    assert len({first, second, third}) == 3
+    page.keyboard.type("bb")
+    assert item(page) == first
+    page.get_by_text("You closed this paper").wait_for()
+    page.get_by_role("button", name="remove BraTS as target").click()
+    select(page, "BraTS")
+    page.keyboard.type("sf")
+    assert item(page) == third
+    page.get_by_role("button", name=f"open: finished Paper {second[1]}").click()
+    assert item(page) == second
+    page.keyboard.press("f")
+    assert item(page) == third
+    rested(page)
+    assert page.locator(".panel [data-at=done]").inner_text() == "2"
+    assert [verdict for verdict, *_ in uses_of(gold, "closer")] == [
+        *("add", "done", "done"),
+        *("undo", "add"),
+    ]
+
+
+def test_the_address_names_a_closed_paper(gold: Corpus, gold_server: Server, context: Any) -> None:
+    page = opened(context, gold_server.url, "addressed", queue="gold")
+    first = item(page)
+    page.keyboard.press("f")
+    second = item(page)
+    rested(page)
+    paper = first.strip("|")
+    again = opened(context, gold_server.url, "addressed", queue="gold", paper=paper)
+    assert item(again) == first
+    again.get_by_text("You closed this paper").wait_for()
+    again.keyboard.press("n")
+    again.keyboard.type("read twice")
+    again.keyboard.press("Enter")
+    again.keyboard.press("f")
+    assert item(again) == second
+    rested(again)
+    assert [(d.verdict, d.note) for d in made_by(gold, "addressed")] == [
+        ("done", None),
+        ("note", "read twice"),
+    ]
+    absent = opened(context, gold_server.url, "addressed", queue="gold", paper="W99")
+    absent.get_by_text("W99 is no paper of this queue").first.wait_for()
+    assert item(absent) == second
+
+
+# --- what happens beside ----------------------------------------------------------------------
+
+
 def test_a_note_goes_with_its_decision_and_keys_in_a_field_are_text(
     corpus: Corpus, server: Server, context: Any
 ) -> None:
@@ -371,7 +588,7 @@ def test_axe_finds_nothing_serious(server: Server, browser: Any, scheme: str, wi
 
 def test_the_next_item_is_announced_and_focus_stays(server: Server, context: Any) -> None:
     page = opened(context, server.url, "listener")
-    button = page.get_by_role("button", name="Skip")
+    button = page.get_by_role("button", name="k Skip", exact=True)
     button.focus()
     page.keyboard.press("Enter")
     spoken = page.locator("[aria-live=polite]")

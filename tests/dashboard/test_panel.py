@@ -1,6 +1,7 @@
 """The reviewer's desk without a browser: what is served, and what becomes of what is sent."""
 
 import json
+import re
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -171,7 +172,43 @@ def test_a_gold_paper_shows_no_proposal(tmp_path: Path) -> None:
     assert (item["kind"], item["dataset"], item["how"], item["uses"]) == ("paper", None, "", [])
     assert all("own" not in css for _, css, _ in item["passages"][0]["text"])
     assert "ImageNet" not in str([run[1:] for run in item["passages"][0]["text"]])
-    assert "papers until ImageNet" in answer["stop"]
+    assert "more papers to read, to know the share of ImageNet as source" in answer["stop"]
+
+
+def test_the_stop_line_says_how_many_papers_are_not_drawn(tmp_path: Path) -> None:
+    corpus = papers(tmp_path, 50)
+    with corpus.journal() as journal:
+        frame = [(f"W{place}", "all", place) for place in range(50)]
+        journal.set_frame(frame, n=10, seed=0, now=NOW)
+    stop = Desk(corpus, "ann", "gold", trend="ImageNet").serve(None, now=NOW)["stop"]
+    n_more, n_not_drawn = map(int, re.findall(r"\d+", stop)[:2])
+    assert n_not_drawn == n_more - 10 > 0
+
+
+def test_a_closed_gold_paper_can_be_looked_at_and_changed(tmp_path: Path) -> None:
+    corpus = papers(tmp_path)
+    with corpus.journal() as journal:
+        journal.set_frame([("W1", "all", 0), ("W2", "all", 1)], n=2, seed=0, now=NOW)
+    seat = desk(corpus, "gold")
+    first = seat.serve(None, now=NOW)["items"][0]
+    seat.serve(sent(press(first, "done", "d")), now=NOW)
+    answer = desk(corpus, "gold").serve({"look": "W1||"}, now=NOW)
+    assert (answer["order"], answer["absent"]) == (["W2||"], None)
+    closed = answer["items"][0]
+    assert (closed["id"], closed["uses"]) == ("W1||", [])
+    assert [made["verdict"] for made in closed["made"]] == ["done"]
+    add = press(closed, "add", "a", dataset="ImageNet", role="source")
+    after = seat.serve(sent(add), now=NOW + timedelta(seconds=1))
+    assert (after["done"], after["order"], after["refused"]) == (1, ["W2||"], [])
+
+
+@pytest.mark.parametrize("name", ["gold", "uncertain"])
+def test_a_paper_that_is_not_of_the_queue_is_not_looked_at(tmp_path: Path, name: Shown) -> None:
+    corpus = papers(tmp_path)
+    with corpus.journal() as journal:
+        journal.set_frame([("W1", "all", 0)], n=1, seed=0, now=NOW)
+    answer = desk(corpus, name).serve({"look": "W2||"}, now=NOW)
+    assert answer["absent"] == "W2||"
 
 
 def test_a_paper_is_its_claims_then_itself(tmp_path: Path) -> None:
@@ -210,11 +247,9 @@ def test_an_adjudicator_sees_what_both_said(tmp_path: Path) -> None:
 
 
 def test_the_catalogue_offers_datasets_by_all_their_names(tmp_path: Path) -> None:
-    rows = wire.catalogue(tmp_path)
-    by_id = {row[0]: row[2:] for row in rows}
-    assert "ILSVRC 2012" in by_id["ImageNet"]
-    assert "medical images (unspecified)" in by_id
-    assert any(name.startswith("model:") for name in by_id)
+    rows = {(row[0], row[3]): row for row in wire.catalogue(tmp_path)}
+    assert "ILSVRC 2012" in rows["ImageNet", "ImageNet"][3:]
+    assert rows["SA-1B", "SAM"][1:3] == ["training set of SAM", "source"]
 
 
 # --- runs -------------------------------------------------------------------------------------
