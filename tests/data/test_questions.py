@@ -27,6 +27,7 @@ from data.intervals import wilson
 from data.questions import frame, otherwise, selection
 from data.records import Decision, Use, Work, to_table
 from data.transfers import transfers
+from data.trends import note, shares
 
 
 def cube_of(uses: list[Use], works: list[Work], **options: object) -> Cube:
@@ -377,17 +378,55 @@ def test_gold_labels_come_from_parquet_csv_and_json_lines(tmp_path: Path) -> Non
             read_labels(tmp_path / name)
 
 
-def test_papers_that_readers_differ_on_are_left_out_and_stood_for() -> None:
+def test_a_paper_that_readers_differ_on_is_read_as_each_has_it() -> None:
     pair = ("ImageNet", "source")
     papers = [
-        SimpleNamespace(work_id="W1", stratum="a", weight=10.0, uses={pair}, disputed=()),
-        SimpleNamespace(work_id="W2", stratum="a", weight=10.0, uses=(), disputed={pair}),
-        SimpleNamespace(work_id="W3", stratum="b", weight=4.0, uses=(), disputed=()),
+        SimpleNamespace(work_id="W001", stratum="a", weight=10.0, readings=[{pair}]),
+        SimpleNamespace(work_id="W002", stratum="a", weight=10.0, readings=[set(), {pair}]),
+        SimpleNamespace(work_id="W003", stratum="b", weight=4.0, readings=[set()]),
     ]
-    assert table_of(papers).select(["work_id", "dataset", "weight"]).to_pylist() == [
-        {"work_id": "W1", "dataset": "ImageNet", "weight": 20.0},
-        {"work_id": "W3", "dataset": None, "weight": 4.0},
+    table = table_of(papers)
+    assert table.select(["work_id", "dataset", "weight", "reading"]).to_pylist() == [
+        {"work_id": "W001", "dataset": "ImageNet", "weight": 10.0, "reading": None},
+        {"work_id": "W002", "dataset": None, "weight": 10.0, "reading": 0},
+        {"work_id": "W002", "dataset": "ImageNet", "weight": 10.0, "reading": 1},
+        {"work_id": "W003", "dataset": None, "weight": 4.0, "reading": None},
     ]
+    held = read(cube_of([], [work(f"W{i:03}") for i in range(1, 5)]), table)
+    assert (held.n, held.n_papers) == (4, 3)
+    assert sorted(zip(held.weight, held.part, strict=True)) == [
+        (4, 1), (10, 0.5), (10, 0.5), (10, 1),
+    ]  # fmt: skip
+
+
+def test_a_paper_that_readers_differ_on_counts_half_in_a_corrected_share() -> None:
+    # 40 papers, none of them said to use ImageNet; of 40 read, one does and two are disputed.
+    works = [work(f"W{i:03}") for i in range(40)]
+    pair = ("ImageNet", "source")
+    plain = [
+        SimpleNamespace(
+            work_id=f"W{i:03}", stratum="s", weight=1.0, readings=[{pair} if i < 1 else set()]
+        )
+        for i in range(38)
+    ]
+    differ = [
+        SimpleNamespace(work_id=f"W{i:03}", stratum="s", weight=1.0, readings=[{pair}, set()])
+        for i in (38, 39)
+    ]
+    held, gold = cube_of([use("W000", score=0.2)], works), table_of([*plain, *differ])
+    (row,) = shares(held, by="all", where=Selection(min_score=0.1), gold=gold).to_dict("records")
+    assert row["n_gold"] == 40
+    assert row["corrected"] == pytest.approx((1 + 2 * 0.5) / 40)
+    assert "by 40 gold papers, 2 of them as each reader has it" in note(held, gold=gold)
+    # Whether a paper transfers is asked of each reading: both readers of W039 say that it does.
+    both = SimpleNamespace(
+        work_id="W039", stratum="s", weight=1.0, readings=[{pair}, {("COCO", "source")}]
+    )
+    gold = table_of([*plain, differ[0], both])
+    (row,) = shares(
+        held, by="all", where=Selection(min_score=0.1, among="transfer"), gold=gold
+    ).to_dict("records")
+    assert row["corrected"] == pytest.approx((1 + 0.5 + 0.5) / (1 + 0.5 + 1))
 
 
 def test_weights_below_one_or_two_of_a_paper_are_refused() -> None:
