@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from data.catalogue import PSEUDO_IDS
-from data.counting import Items, counted, items, of_papers, of_text, only, texts_of
-from data.cube import By, Cube, Selection
+from data.corrected import Question, not_told
+from data.correction_hhi import MIN_USING, GoldUses, herfindahl
+from data.counting import Items, chosen, counted, items, of_papers, of_text, only, texts_of
+from data.cube import Bools, By, Cube, Selection
+from data.gold_sample import Gold, predictions, read
 from data.intervals import Floats
 from data.records import Role
 
@@ -21,6 +27,8 @@ MEASURES = (
     "share of the first",
     "share of the first five",
 )
+_HHI, _EFFECTIVE = "hhi", "effective number (HHI)"
+_TOO_RARE = "only hhi and its effective number can be corrected: the others hang on rare datasets"
 _AT_ONCE = 2_000_000  # cells of a table of resampled counts, 16 MB
 
 
@@ -30,6 +38,7 @@ def concentration(
     by: By = "all",
     role: Role = "source",
     where: Selection = _ALL,
+    gold: pa.Table | None = None,
     n_boot: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -40,10 +49,17 @@ def concentration(
     always a little more concentrated than the papers themselves. It says nothing of datasets that
     no paper of the survey uses.
 
+    Args:
+        gold: see `data.gold_sample.GOLD`; corrects the Herfindahl index and its effective number
+            (`data.correction_hhi.herfindahl`). The other measures hang on how many datasets are
+            used and on the rare ones among them, of which gold papers are too few to tell.
+
     Returns: a long frame with columns text, group, measure, value, low, high, n_papers (papers
-        with such a use), n_uses, n_datasets. Measures: 'gini' (over the datasets that are used),
-        'hhi', 'effective number (Shannon)', 'effective number (HHI)', 'share of the first',
-        'share of the first five' (of uses). No rows for a group without a use.
+        with such a use), n_uses, n_datasets, n_gold (gold papers that truly have a use),
+        corrected, corrected_low, corrected_high, not_corrected (why these are missing). Measures:
+        'gini' (over the datasets that are used), 'hhi', 'effective number (Shannon)', 'effective
+        number (HHI)', 'share of the first', 'share of the first five' (of uses). No rows for a
+        group without a use.
 
     Source: Gini by Dixon et al. (1987), doi:10.2307/1938626; HHI by Herfindahl and Hirschman;
         effective numbers by Jost (2006), doi:10.1111/j.2006.0030-1299.14714.x; bootstrap by
@@ -53,15 +69,73 @@ def concentration(
     mask, groups = counted(cube, where), cube.groups[by]
     named = tuple(name for name in cube.datasets if name not in PSEUDO_IDS)
     found = only(items(cube, role, "dataset", where, mask=mask), named)
+    sample = read(cube, gold)
     rows = []
     for text in texts_of(where):
-        part = of_papers(found, of_text(cube, where, text, mask))
+        papers = of_text(cube, where, text, chosen(cube, where))
         for group in groups.names:
-            here = of_papers(part, groups.has((group,)))
+            inside = papers & groups.has((group,))
+            here = of_papers(found, inside)
             if len(here.item):
-                rows += _rows(here, rng, n_boot, {"text": text, "group": group})
-    columns = ("text", "group", "measure", "value", "low", "high")
-    return pd.DataFrame(rows, columns=[*columns, "n_papers", "n_uses", "n_datasets"])
+                asked = Question(by, role, "dataset", where)
+                told = _corrected(cube, sample, asked, inside)
+                of = {"text": text, "group": group}
+                rows += [row | told[str(row["measure"])] for row in _rows(here, rng, n_boot, of)]
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+_COLUMNS = [
+    "text", "group", "measure", "value", "low", "high", "n_papers", "n_uses", "n_datasets",
+    "n_gold", "corrected", "corrected_low", "corrected_high", "not_corrected",
+]  # fmt: skip
+
+
+def _corrected(
+    cube: Cube, sample: Gold, asked: Question, inside: Bools
+) -> dict[str, dict[str, object]]:
+    """Measure -> its corrected columns, of papers of a cube."""
+    n_gold, value, low, high = 0, np.nan, np.nan, np.nan
+    reason = not_told(sample, asked)
+    if reason is None and asked.where.among == "transfer" and asked.role != "source":
+        reason = "which papers transfer has errors of its own"
+    if reason is None:
+        uses, said = _gold_uses(cube, sample, asked, inside)
+        n_gold, n_papers = int(uses.using.sum()), int(inside.sum())
+        value, low, high = herfindahl(said.paper, said.item, uses, n_papers=n_papers)
+        if n_gold < MIN_USING:
+            reason = f"fewer than {MIN_USING} gold papers with a named {asked.role}: {n_gold}"
+        elif np.isnan(value):
+            reason = "gold papers have too few datasets in common"
+    found = {_HHI: (value, low, high), _EFFECTIVE: (1 / value, 1 / high, 1 / low)}
+    return {
+        name: {"n_gold": n_gold}
+        | dict(zip(_CORRECTED, found.get(name, (np.nan,) * 3), strict=True))
+        | {"not_corrected": reason if reason or name in found else _TOO_RARE}
+        for name in MEASURES
+    }
+
+
+_CORRECTED = ("corrected", "corrected_low", "corrected_high")
+
+
+def _gold_uses(cube: Cube, sample: Gold, asked: Question, inside: Bools) -> tuple[GoldUses, Items]:
+    """What gold papers use, and what the annotator says of all papers, datasets in one order."""
+    papers, first = np.unique(sample.paper, return_index=True)
+    kept = inside[papers]
+    true = [
+        (sample.paper[place], dataset, sample.part[place])
+        for place, dataset, role in sample.true
+        if role == asked.role and dataset not in PSEUDO_IDS
+    ]
+    known = set(cube.datasets).difference(PSEUDO_IDS) | {dataset for _, dataset, _ in true}
+    names = tuple(sorted(known))
+    said = only(items(cube, asked.role, "dataset", asked.where, mask=inside, predicted=True), names)
+    table = np.zeros((len(papers), len(names)))
+    column = {name: i for i, name in enumerate(names)}
+    for paper, dataset, part in true:
+        table[np.searchsorted(papers, paper), column[dataset]] += part
+    says = predictions(replace(sample, paper=papers), said, cube.n_papers).astype(float)
+    return GoldUses(says[kept], table[kept], sample.weight[first][kept]), said
 
 
 def _rows(

@@ -66,7 +66,7 @@ def corrected(
         cells: (text kind, group) of each cell. *Shape:* (n cells, 2).
     """
     shape = (len(cells), len(names))
-    reason = _not_told(gold, asked)
+    reason = not_told(gold, asked)
     if reason is not None:
         in_cell = (_members(cube, gold, asked, cells) * gold.part).sum(1)
         n_gold = np.broadcast_to(_whole(in_cell)[:, None], shape)
@@ -90,7 +90,8 @@ def _unknown(shape: tuple[int, int]) -> Estimate:
     return Estimate(*(np.full(shape, np.nan) for _ in range(3)))
 
 
-def _not_told(gold: Gold, asked: Question) -> str | None:
+def not_told(gold: Gold, asked: Question) -> str | None:
+    """Why gold labels cannot correct what is asked at all; None where they may."""
     if gold.n == 0:
         return NO_GOLD
     if asked.of == "naming" or asked.where.presence is not None:

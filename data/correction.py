@@ -195,9 +195,10 @@ def rogan_gladen(counts: Counts, survey: Counts) -> Estimate:
         shift = 2 * z * z * (centre * se_spread - (1 - centre) * sp_spread)
         spread = p * (1 - p) / (n + z * z) + centre**2 * se_spread + (1 - centre) ** 2 * sp_spread
         half = z * np.sqrt(spread) / np.abs(se + sp - 1)
+        # Infinite where the annotator is no better than chance, and then not told.
+        bounds = (value, (centre + shift - half).clip(0, 1), (centre + shift + half).clip(0, 1))
     true = survey.gold.sum(-2)
     told = (true >= _MIN_EACH).all(-1) & (youden > 0) & (n > 0)
-    bounds = (value, (centre + shift - half).clip(0, 1), (centre + shift + half).clip(0, 1))
     return Estimate(*(np.where(told, each, np.nan) for each in bounds))
 
 

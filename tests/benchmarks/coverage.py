@@ -1,6 +1,6 @@
 """How often intervals hold the truth, and how wide they are: simulated surveys, biased annotators.
 
-    python tests/benchmarks/coverage.py [--surveys 2000]
+    python tests/benchmarks/coverage.py [--surveys 2000] [--table shares transfers concentration]
 
 A survey of 5,000 papers of ten years is drawn from a field where a share of papers uses a dataset,
 more of them each year. An annotator says which do, with a sensitivity that grows over the years
@@ -8,7 +8,8 @@ and false alarms that grow too. Gold papers are drawn by chance: equally many fr
 stratum, or simply from all. Coverage is the share of surveys whose 95% interval holds the share of
 the field; width is the median, in percentage points. `told` is the share of surveys that gold
 papers sufficed for. The second table is of shares among papers that transfer, where the annotator
-errs on which papers do.
+errs on which papers do. The third is of the effective number of datasets, the inverse of the
+Herfindahl index: what surveys of that size would show on average if the annotator made no errors.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 from unittest import mock
 
 import numpy as np
@@ -30,6 +32,7 @@ from data.correction import (
     rogan_gladen,
     stratified,
 )
+from data.correction_hhi import GoldUses, herfindahl
 from data.intervals import wilson_bounds
 
 Array = NDArray[np.float64]
@@ -183,11 +186,128 @@ def transferring(
     return Counts(sizes, gold.astype(float), weights, weights * weight[..., None])
 
 
-def main() -> None:
-    """Print both tables."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--surveys", type=int, default=2000)
-    n = parser.parse_args().surveys
+Ints = NDArray[np.int64]
+GOLD_USES = (("simple", 200), ("stratified", 80), ("stratified", 200), ("stratified", 400))
+
+
+def _fading(n: int, power: float) -> Array:
+    weight = np.arange(1.0, n + 1) ** -power
+    return np.asarray(weight / weight.sum())
+
+
+# How uses are spread over datasets.
+FIELDS = {
+    "one leads": np.r_[0.6, 0.4 * _fading(59, 1)],
+    "two lead": np.r_[0.35, 0.2, 0.45 * _fading(58, 0.8)],
+    "long tail": _fading(60, 0.8),
+    "300, nearly even": _fading(300, 0.5),
+}
+# Sensitivity to the first three datasets, and to the others; how often a missed one is taken for
+# the first; false alarms a paper, half of them of the first.
+READERS = {
+    "good": (0.9, 0.8, 0.1, 0.01),
+    "misses": (0.6, 0.5, 0.0, 0.01),
+    "false alarms": (0.85, 0.6, 0.3, 0.04),
+    "misses the rare": (0.9, 0.2, 0.5, 0.02),
+    "nearly perfect": (0.985, 0.97, 0.0, 0.001),
+}
+
+
+@dataclass(frozen=True)
+class UsesOf:
+    """A survey's uses as codes, paper * n_datasets + dataset, each once and in order."""
+
+    true: Ints
+    said: Ints
+    n_papers: int
+    n_datasets: int
+
+
+def simulate_uses(
+    rng: np.random.Generator, field: str, transfer: float, reader: str, *, n_papers: int = N
+) -> UsesOf:
+    """A survey of which `transfer` use one to three datasets, and what a reader makes of it."""
+    popular = FIELDS[field]
+    d = len(popular)
+    using = np.flatnonzero(rng.random(n_papers) < transfer)
+    paper = np.repeat(using, rng.choice([1, 2, 3], len(using), p=[0.75, 0.18, 0.07]))
+    true = np.unique(paper * d + rng.choice(d, len(paper), p=popular))
+    first, others, taken, alarms = READERS[reader]
+    seen = rng.random(len(true)) < np.where(true % d < 3, first, others)
+    missed = true[~seen] // d
+    confused = missed[rng.random(len(missed)) < taken] * d
+    alarmed = np.flatnonzero(rng.random(n_papers) < alarms)
+    invented = rng.choice(d, len(alarmed), p=np.r_[0.5, 0.5 * _fading(d - 1, 0.5)])
+    said = np.unique(np.r_[true[seen], confused, alarmed * d + invented])
+    return UsesOf(true, said, n_papers, d)
+
+
+def read_uses(rng: np.random.Generator, survey: UsesOf, design: str, n_gold: int) -> GoldUses:
+    """Gold papers: simply drawn, or half of those that are said to use any."""
+    n = survey.n_papers
+    some = np.unique(survey.said // survey.n_datasets)
+    parts = [np.arange(n)] if design == "simple" else [some, np.setdiff1d(np.arange(n), some)]
+    each = n_gold // len(parts)
+    drawn = [rng.choice(part, min(each, len(part)), replace=False) for part in parts]
+    weight = [
+        np.full(len(own), len(part) / len(own)) for own, part in zip(drawn, parts, strict=True)
+    ]
+    papers = np.concatenate(drawn)
+    tables = (_table(codes, papers, survey) for codes in (survey.said, survey.true))
+    return GoldUses(*tables, np.concatenate(weight))
+
+
+def _table(codes: Ints, papers: Ints, survey: UsesOf) -> Array:
+    place = np.full(survey.n_papers, -1)
+    place[papers] = np.arange(len(papers))
+    row, item = place[codes // survey.n_datasets], codes % survey.n_datasets
+    table = np.zeros((len(papers), survey.n_datasets))
+    table[row[row >= 0], item[row >= 0]] = 1
+    return table
+
+
+def index_of(codes: Ints, survey: UsesOf) -> float:
+    """The Herfindahl index of uses."""
+    counts = np.bincount(codes % survey.n_datasets)
+    return float((counts**2).sum() / counts.sum() ** 2)
+
+
+def indices(survey: UsesOf, gold: GoldUses) -> Iterator[tuple[str, tuple[float, float, float]]]:
+    """Each way's index with its interval, by its name."""
+    paper, item = np.divmod(survey.said, survey.n_datasets)
+    yield "difference (ours)", herfindahl(paper, item, gold, n_papers=survey.n_papers)
+    with mock.patch("data.correction_hhi._LEAST", 0):
+        yield "difference, no least", herfindahl(paper, item, gold, n_papers=survey.n_papers)
+    nothing = np.zeros(0, np.int64)
+    alone = GoldUses(np.zeros_like(gold.said), gold.true, gold.weight)
+    yield "gold alone", herfindahl(nothing, nothing, alone, n_papers=survey.n_papers)
+    yield "raw", _raw(paper, item, survey.n_papers)
+
+
+def _raw(paper: Ints, item: Ints, n_papers: int) -> tuple[float, float, float]:
+    counts = np.bincount(item)
+    value = (counts**2).sum() / len(item) ** 2
+    slope = 2 * counts / len(item) ** 2 - 2 * value / len(item)
+    by_paper = np.bincount(paper, weights=slope[item])
+    half = 1.96 * np.sqrt((by_paper**2).sum() - by_paper.sum() ** 2 / n_papers)
+    return float(value), float(value - half), float(value + half)
+
+
+def concentrations(
+    rng: np.random.Generator, n_surveys: int, setting: tuple[str, float, str, str, int]
+) -> tuple[float, dict[str, Array]]:
+    """(index of the field, way -> values, lows, highs). *Shape of these:* (n_surveys, 3)."""
+    field, transfer, reader, design, n_gold = setting
+    truth, told = [], dict[str, list[tuple[float, float, float]]]()
+    for _ in range(n_surveys):
+        survey = simulate_uses(rng, field, transfer, reader)
+        truth.append(index_of(survey.true, survey))
+        for way, bounds in indices(survey, read_uses(rng, survey, design, n_gold)):
+            told.setdefault(way, []).append(bounds)
+    return float(np.mean(truth)), {way: np.array(rows) for way, rows in told.items()}
+
+
+def _print_shares(n: int) -> None:
     rng = np.random.default_rng(20261126)
     print("| gold | share | se, sp | way | coverage % | width | told |")
     print("|---|---|---|---|---|---|---|")
@@ -201,7 +321,11 @@ def main() -> None:
                         f"| {n_gold} {design} | {prevalence} | {annotator[0]}, {annotator[1]} | "
                         f"{way} | {100 * coverage:.1f} | {100 * width:.1f} | {told:.2f} |"
                     )
-    print("\n| gold | transfer | share | coverage % | width |\n|---|---|---|---|---|")
+
+
+def _print_transfers(n: int) -> None:
+    rng = np.random.default_rng(20261126)
+    print("| gold | transfer | share | coverage % | width |\n|---|---|---|---|---|")
     for n_gold in (60, 160, 400):
         for transfer in (0.6, 0.25):
             for share in (0.7, 0.2, 0.05):
@@ -209,6 +333,43 @@ def main() -> None:
                 coverage, width, _ = held(estimate, share)
                 told = f"{100 * coverage:.1f} | {100 * width:.1f}"
                 print(f"| {n_gold} | {transfer} | {share} | {told} |")
+
+
+def _print_concentration(n: int) -> None:
+    rng = np.random.default_rng(20261126)
+    print(
+        "| field | transfer | reader | gold | effective number | way | coverage % | width | told |"
+    )
+    print("|---|---|---|---|---|---|---|---|---|")
+    for setting in product(FIELDS, (0.5, 0.1), READERS, GOLD_USES):
+        field, transfer, reader, (design, n_gold) = setting
+        truth, told = concentrations(rng, n, (field, transfer, reader, design, n_gold))
+        for way, rows in told.items():
+            estimate = Estimate(1 / rows[:, 0], 1 / rows[:, 2], 1 / rows[:, 1])
+            coverage, width, share = held(estimate, 1 / truth)
+            print(
+                f"| {field} | {transfer} | {reader} | {n_gold} {design} | {1 / truth:.1f} | {way} "
+                f"| {100 * coverage:.1f} | {width:.2f} | {share:.2f} |",
+                flush=True,
+            )
+
+
+_TABLES = {
+    "shares": _print_shares,
+    "transfers": _print_transfers,
+    "concentration": _print_concentration,
+}
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--surveys", type=int, default=2000)
+    parser.add_argument("--table", nargs="+", choices=_TABLES, default=list(_TABLES))
+    asked = parser.parse_args()
+    for name in asked.table:
+        _TABLES[name](asked.surveys)
+        print()
 
 
 if __name__ == "__main__":
