@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -11,10 +9,10 @@ from numpy.typing import NDArray
 
 from data.catalogue import PSEUDO_IDS
 from data.corrected import Question, not_told
-from data.correction_hhi import MIN_USING, GoldUses, herfindahl
+from data.correction_hhi import MIN_USING, herfindahl, n_using
 from data.counting import Items, chosen, counted, items, of_papers, of_text, only, texts_of
 from data.cube import Bools, By, Cube, Selection
-from data.gold_sample import Gold, predictions, read
+from data.gold_sample import Gold, read
 from data.intervals import Floats
 from data.records import Role
 
@@ -78,7 +76,7 @@ def concentration(
             here = of_papers(found, inside)
             if len(here.item):
                 asked = Question(by, role, "dataset", where)
-                told = _corrected(cube, sample, asked, inside)
+                told = _corrected(sample, asked, inside)
                 of = {"text": text, "group": group}
                 rows += [row | told[str(row["measure"])] for row in _rows(here, rng, n_boot, of)]
     return pd.DataFrame(rows, columns=_COLUMNS)
@@ -90,22 +88,20 @@ _COLUMNS = [
 ]  # fmt: skip
 
 
-def _corrected(
-    cube: Cube, sample: Gold, asked: Question, inside: Bools
-) -> dict[str, dict[str, object]]:
+def _corrected(sample: Gold, asked: Question, inside: Bools) -> dict[str, dict[str, object]]:
     """Measure -> its corrected columns, of papers of a cube."""
     n_gold, value, low, high = 0, np.nan, np.nan, np.nan
     reason = not_told(sample, asked)
     if reason is None and asked.where.among == "transfer" and asked.role != "source":
         reason = "which papers transfer has errors of its own"
     if reason is None:
-        uses, said = _gold_uses(cube, sample, asked, inside)
-        n_gold, n_papers = int(uses.using.sum()), int(inside.sum())
-        value, low, high = herfindahl(said.paper, said.item, uses, n_papers=n_papers)
+        true, weight = _gold_uses(sample, asked.role, inside)
+        n_gold = n_using(true)
+        value, low, high = herfindahl(true, weight)
         if n_gold < MIN_USING:
             reason = f"fewer than {MIN_USING} gold papers with a named {asked.role}: {n_gold}"
         elif np.isnan(value):
-            reason = "gold papers have too few datasets in common"
+            reason = "gold papers all use the same dataset, or no two of them the same"
     found = {_HHI: (value, low, high), _EFFECTIVE: (1 / value, 1 / high, 1 / low)}
     return {
         name: {"n_gold": n_gold}
@@ -118,24 +114,23 @@ def _corrected(
 _CORRECTED = ("corrected", "corrected_low", "corrected_high")
 
 
-def _gold_uses(cube: Cube, sample: Gold, asked: Question, inside: Bools) -> tuple[GoldUses, Items]:
-    """What gold papers use, and what the annotator says of all papers, datasets in one order."""
+def _gold_uses(sample: Gold, role: Role, inside: Bools) -> tuple[Floats, Floats]:
+    """What gold papers of a mask truly use, named datasets alone, and the papers' weights.
+
+    *Shape:* (n papers, n datasets), (n papers,).
+    """
     papers, first = np.unique(sample.paper, return_index=True)
-    kept = inside[papers]
-    true = [
+    of_role = [
         (sample.paper[place], dataset, sample.part[place])
-        for place, dataset, role in sample.true
-        if role == asked.role and dataset not in PSEUDO_IDS
+        for place, dataset, used_as in sample.true
+        if used_as == role and dataset not in PSEUDO_IDS
     ]
-    known = set(cube.datasets).difference(PSEUDO_IDS) | {dataset for _, dataset, _ in true}
-    names = tuple(sorted(known))
-    said = only(items(cube, asked.role, "dataset", asked.where, mask=inside, predicted=True), names)
-    table = np.zeros((len(papers), len(names)))
-    column = {name: i for i, name in enumerate(names)}
-    for paper, dataset, part in true:
-        table[np.searchsorted(papers, paper), column[dataset]] += part
-    says = predictions(replace(sample, paper=papers), said, cube.n_papers).astype(float)
-    return GoldUses(says[kept], table[kept], sample.weight[first][kept]), said
+    column = {name: i for i, name in enumerate(sorted({dataset for _, dataset, _ in of_role}))}
+    true = np.zeros((len(papers), len(column)))
+    for paper, dataset, part in of_role:
+        true[np.searchsorted(papers, paper), column[dataset]] += part
+    kept = inside[papers]
+    return true[kept], sample.weight[first][kept]
 
 
 def _rows(

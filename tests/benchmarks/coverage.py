@@ -18,11 +18,12 @@ import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
+from typing import TypeAlias
 from unittest import mock
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import betaincinv
+from scipy.special import betaincinv, stdtrit
 
 from data.correction import (
     Counts,
@@ -32,7 +33,7 @@ from data.correction import (
     rogan_gladen,
     stratified,
 )
-from data.correction_hhi import GoldUses, herfindahl
+from data.correction_hhi import MIN_USING, herfindahl
 from data.intervals import wilson_bounds
 
 Array = NDArray[np.float64]
@@ -242,6 +243,15 @@ def simulate_uses(
     return UsesOf(true, said, n_papers, d)
 
 
+@dataclass(frozen=True)
+class GoldUses:
+    """Gold papers: what the annotator says and what is true. *Shape:* (n, n_datasets), and (n,)."""
+
+    said: Array
+    true: Array
+    weight: Array
+
+
 def read_uses(rng: np.random.Generator, survey: UsesOf, design: str, n_gold: int) -> GoldUses:
     """Gold papers: simply drawn, or half of those that are said to use any."""
     n = survey.n_papers
@@ -272,24 +282,56 @@ def index_of(codes: Ints, survey: UsesOf) -> float:
     return float((counts**2).sum() / counts.sum() ** 2)
 
 
-def indices(survey: UsesOf, gold: GoldUses) -> Iterator[tuple[str, tuple[float, float, float]]]:
+Bounds: TypeAlias = tuple[float, float, float]
+
+
+def indices(survey: UsesOf, gold: GoldUses) -> Iterator[tuple[str, Bounds]]:
     """Each way's index with its interval, by its name."""
     paper, item = np.divmod(survey.said, survey.n_datasets)
-    yield "difference (ours)", herfindahl(paper, item, gold, n_papers=survey.n_papers)
-    with mock.patch("data.correction_hhi._LEAST", 0):
-        yield "difference, no least", herfindahl(paper, item, gold, n_papers=survey.n_papers)
-    nothing = np.zeros(0, np.int64)
-    alone = GoldUses(np.zeros_like(gold.said), gold.true, gold.weight)
-    yield "gold alone", herfindahl(nothing, nothing, alone, n_papers=survey.n_papers)
+    yield "gold alone (ours)", herfindahl(gold.true, gold.weight)
+    yield "difference", _difference(paper, item, gold, survey.n_papers)
     yield "raw", _raw(paper, item, survey.n_papers)
 
 
-def _raw(paper: Ints, item: Ints, n_papers: int) -> tuple[float, float, float]:
+def _difference(paper: Ints, item: Ints, gold: GoldUses, n_papers: int) -> Bounds:
+    """What the annotator says of all papers, plus the errors of gold papers by their weights."""
+    wrong, w = gold.true - gold.said, gold.weight[:, None]
+    said = np.bincount(item, minlength=wrong.shape[1])
+    said, wrong = np.r_[said, said.sum()], np.c_[wrong, wrong.sum(1)]
+    parts = [w, w * wrong, w * (w - 1), w * (w - 1) * wrong, w * (w - 1) * wrong**2]
+
+    def index(n: int, sums: list[Array]) -> Array:
+        mean = sums[1] / sums[0]
+        variance = (n_papers / sums[0]) ** 2 * n / (n - 1)
+        variance = variance * (sums[4] - 2 * mean * sums[3] + mean**2 * sums[2])
+        squares = (said + n_papers * mean) ** 2 - variance
+        return np.asarray(squares[..., :-1].sum(-1) / squares[..., -1])
+
+    n, every = len(w), [part.sum(0) for part in parts]
+    value = float(index(n, every))
+    if value <= 0 or (gold.true.sum(1) > 0).sum() < MIN_USING:
+        return (np.nan,) * 3
+    left = index(n - 1, [all_ - own for all_, own in zip(every, parts, strict=True)])
+    spread = (n - 1) / n * (left - left.mean()) ** 2
+    counts = said + n_papers * every[1] / every[0]
+    slope = 2 * counts[:-1] / counts[-1] ** 2 - 2 * value / counts[-1]
+    variance = spread.sum() + _published(paper, slope[item], n_papers)
+    freedom = variance**2 / max((spread**2).sum(), 1e-300)
+    half = stdtrit(np.clip(freedom, 1, 1e6), 0.975) * np.sqrt(variance) / value
+    return value, value * np.exp(-half), value * np.exp(half)
+
+
+def _published(paper: Ints, adds: Array, n_papers: int) -> float:
+    """Variance of a sum over papers by which were published."""
+    by_paper = np.bincount(paper, weights=adds)
+    return float((by_paper**2).sum() - by_paper.sum() ** 2 / n_papers)
+
+
+def _raw(paper: Ints, item: Ints, n_papers: int) -> Bounds:
     counts = np.bincount(item)
     value = (counts**2).sum() / len(item) ** 2
     slope = 2 * counts / len(item) ** 2 - 2 * value / len(item)
-    by_paper = np.bincount(paper, weights=slope[item])
-    half = 1.96 * np.sqrt((by_paper**2).sum() - by_paper.sum() ** 2 / n_papers)
+    half = 1.96 * np.sqrt(_published(paper, slope[item], n_papers))
     return float(value), float(value - half), float(value + half)
 
 
@@ -298,7 +340,7 @@ def concentrations(
 ) -> tuple[float, dict[str, Array]]:
     """(index of the field, way -> values, lows, highs). *Shape of these:* (n_surveys, 3)."""
     field, transfer, reader, design, n_gold = setting
-    truth, told = [], dict[str, list[tuple[float, float, float]]]()
+    truth, told = [], dict[str, list[Bounds]]()
     for _ in range(n_surveys):
         survey = simulate_uses(rng, field, transfer, reader)
         truth.append(index_of(survey.true, survey))
@@ -341,7 +383,8 @@ def _print_concentration(n: int) -> None:
         "| field | transfer | reader | gold | effective number | way | coverage % | width | told |"
     )
     print("|---|---|---|---|---|---|---|---|---|")
-    for setting in product(FIELDS, (0.5, 0.1), READERS, GOLD_USES):
+    for place, setting in enumerate(product(FIELDS, (0.5, 0.1), READERS, GOLD_USES)):
+        rng = np.random.default_rng([20261126, place])
         field, transfer, reader, (design, n_gold) = setting
         truth, told = concentrations(rng, n, (field, transfer, reader, design, n_gold))
         for way, rows in told.items():

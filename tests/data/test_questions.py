@@ -102,9 +102,9 @@ def test_concentration_is_corrected_where_gold_papers_can_tell() -> None:
     found = concentration(held, gold=gold).set_index("measure")
     hhi, effective = found.loc["hhi"], found.loc["effective number (HHI)"]
     assert hhi["value"] == pytest.approx((80**2 + 40**2) / 120**2)
-    # 10 errors of weight 2: 60 and 60. Each count varies by 120^2 (1 - 1/2) s^2 / 60, and s^2 is
-    # 10/60 x 50/60 x 60/59, as of each paper's error.
-    variance = 120**2 / 2 * (10 / 60) * (50 / 60) * (60 / 59) / 60
+    # Of the 60 read 30 use either: 60 and 60 by weight. Each count varies by
+    # 120^2 (1 - 1/2) s^2 / 60, and s^2 is 1/2 x 1/2 x 60/59.
+    variance = 120**2 / 2 * 0.25 * (60 / 59) / 60
     assert hhi["corrected"] == pytest.approx((2 * 60**2 - 2 * variance) / 120**2)
     assert hhi["corrected_low"] < hhi["corrected"] < hhi["corrected_high"] < hhi["value"]
     assert effective["corrected"] == pytest.approx(1 / hhi["corrected"])
@@ -409,7 +409,7 @@ def test_corrected_findings_tell_what_was_found_beside() -> None:
     found = {each.name: each for each in findings(held, gold=gold)}["concentration"]
     assert found.sure == "corrected"
     assert found.value == pytest.approx(1.8)
-    assert found.corrected == pytest.approx(2.00946, rel=1e-5)  # as worked above
+    assert found.corrected == pytest.approx(2.01709, rel=1e-5)  # as worked above
     assert "as diverse as 2.0 [" in found.sentence
     assert "(found: 1.8 [" in found.sentence
     # ImageNet's papers of 2023 truly use CheXpert, all others what was said.
