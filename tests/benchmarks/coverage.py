@@ -1,15 +1,18 @@
 """How often intervals hold the truth, and how wide they are: simulated surveys, biased annotators.
 
-    python tests/benchmarks/coverage.py [--surveys 2000] [--table shares transfers concentration]
+    python tests/benchmarks/coverage.py [--surveys 2000] [--table changes concentration]
 
 A survey of 5,000 papers of ten years is drawn from a field where a share of papers uses a dataset,
 more of them each year. An annotator says which do, with a sensitivity that grows over the years
 and false alarms that grow too. Gold papers are drawn by chance: equally many from each (said, year)
 stratum, or simply from all. Coverage is the share of surveys whose 95% interval holds the share of
 the field; width is the median, in percentage points. `told` is the share of surveys that gold
-papers sufficed for. The second table is of shares among papers that transfer, where the annotator
-errs on which papers do. The third is of the effective number of datasets, the inverse of the
-Herfindahl index: what surveys of that size would show on average if the annotator made no errors.
+papers sufficed for.
+
+`changes` is of the change of a share between the earlier and the later half of the papers;
+`transfers` of shares among papers that transfer, where the annotator errs on which papers do;
+`concentration` of the effective number of datasets, the inverse of the Herfindahl index: what
+surveys of that size would show on average if the annotator made no errors.
 """
 
 from __future__ import annotations
@@ -34,7 +37,7 @@ from data.correction import (
     stratified,
 )
 from data.correction_hhi import MIN_USING, herfindahl
-from data.intervals import wilson_bounds
+from data.intervals import difference, wilson_bounds
 
 Array = NDArray[np.float64]
 N = 5000
@@ -61,13 +64,23 @@ class Surveys:
     @property
     def counts(self) -> Counts:
         """What the estimators see."""
-        weight = self.weight[..., None]
+        return self.counts_of(slice(None))
+
+    def counts_of(self, years: slice) -> Counts:
+        """What they see of some years."""
+        weight, gold = self.weight[:, years, :, None], self.gold[:, years]
         return Counts(
-            self.papers.sum((1, 3)).astype(float),
-            self.gold.sum(1).astype(float),
-            (self.gold * weight).sum(1),
-            (self.gold * weight**2).sum(1),
+            self.papers[:, years].sum((1, 3)).astype(float),
+            gold.sum(1).astype(float),
+            (gold * weight).sum(1),
+            (gold * weight**2).sum(1),
         )
+
+
+def shares_of(prevalence: float) -> Array:
+    """The share of each year."""
+    shares = np.linspace(0.6, 1.25, len(YEARS))
+    return np.asarray(shares * prevalence / np.average(shares, weights=YEARS))
 
 
 def simulate(
@@ -79,8 +92,7 @@ def simulate(
 ) -> Surveys:
     """Surveys of a field with this prevalence, read by an annotator (sensitivity, specificity)."""
     sensitivity, specificity = annotator
-    shares = np.linspace(0.6, 1.25, len(YEARS))
-    shares *= prevalence / np.average(shares, weights=YEARS)
+    shares = shares_of(prevalence)
     found = np.linspace(sensitivity - 0.10, min(sensitivity + 0.08, 1), len(YEARS))
     alarms = np.linspace(0.5, 1.5, len(YEARS)) * (1 - specificity)
     users = rng.binomial(YEARS, shares, (n_surveys, len(YEARS)))
@@ -151,6 +163,29 @@ def _prediction_powered(surveys: Surveys, tuning: float | None) -> Estimate:
         )
         rows.append(told)
     return Estimate(*np.array(rows).T)
+
+
+_CUT = 7  # half of the papers are of the first seven years
+
+
+def change(surveys: Surveys) -> Estimate:
+    """The corrected share of the later years less that of the earlier ones."""
+    later, before = (
+        stratified(surveys.counts_of(years)) for years in (slice(_CUT, None), slice(_CUT))
+    )
+    return Estimate(
+        *difference((later.value, later.low, later.high), (before.value, before.low, before.high))
+    )
+
+
+def true_change(prevalence: float) -> float:
+    """That of the field."""
+    shares = shares_of(prevalence)
+    later, before = (
+        np.average(shares[years], weights=YEARS[years])
+        for years in (slice(_CUT, None), slice(_CUT))
+    )
+    return float(later - before)
 
 
 def held(estimate: Estimate, truth: float) -> tuple[float, float, float]:
@@ -365,6 +400,20 @@ def _print_shares(n: int) -> None:
                     )
 
 
+def _print_changes(n: int) -> None:
+    rng = np.random.default_rng(20261126)
+    print("| gold | share | se, sp | change | coverage % | width | told |")
+    print("|---|---|---|---|---|---|---|")
+    for design, prevalence, annotator in product(DESIGNS, PREVALENCES, ANNOTATORS):
+        found = change(simulate(rng, n, prevalence, annotator, design))
+        coverage, width, told = held(found, true_change(prevalence))
+        print(
+            f"| {DESIGNS[design]} {design} | {prevalence} | {annotator[0]}, {annotator[1]} | "
+            f"{100 * true_change(prevalence):.1f} | {100 * coverage:.1f} | {100 * width:.1f} | "
+            f"{told:.2f} |"
+        )
+
+
 def _print_transfers(n: int) -> None:
     rng = np.random.default_rng(20261126)
     print("| gold | transfer | share | coverage % | width |\n|---|---|---|---|---|")
@@ -399,6 +448,7 @@ def _print_concentration(n: int) -> None:
 
 _TABLES = {
     "shares": _print_shares,
+    "changes": _print_changes,
     "transfers": _print_transfers,
     "concentration": _print_concentration,
 }
