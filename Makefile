@@ -72,7 +72,7 @@ study: $(VENV)/base
 	$(BIN)/cats review -C $(STUDY) --agreement
 	$(BIN)/cats export -C $(STUDY) --without-text $(GIVEN)
 	$(BIN)/cats export -C $(GIVEN) --decisions $(GIVEN)/decisions.jsonl  # without notes
-	$(BIN)/cats export -C $(GIVEN) --prisma $(GIVEN)/prisma
+	$(BIN)/cats export -C $(STUDY) --prisma $(GIVEN)/prisma
 	$(BIN)/cats report $(GIVEN)/report.html -C $(GIVEN)
 	-$(BIN)/cats report $(GIVEN)/report.pdf -C $(GIVEN)  # where there is a Chromium
 	find data/pmlr -mindepth 1 -not -name README.md -delete

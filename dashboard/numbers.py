@@ -125,7 +125,7 @@ def sensitivity(path: Path, at: str, where: Selection = _ALL) -> pd.DataFrame:
 @st.cache_data(max_entries=32, show_spinner=False)
 def concentration_of(path: Path, at: str, *, by: By, role: Role, where: Selection) -> pd.DataFrame:
     """`data.concentration.concentration`."""
-    return concentration(cube(path, at), by=by, role=role, where=where)
+    return concentration(cube(path, at), by=by, role=role, where=where, gold=gold(path, at))
 
 
 @st.cache_data(max_entries=32, show_spinner=False)
@@ -144,7 +144,7 @@ def partners(path: Path, at: str, where: Selection, dataset: str) -> pd.DataFram
 @st.cache_data(max_entries=32, show_spinner=False)
 def growth_of(path: Path, at: str, *, role: Role, of: Of, where: Selection) -> pd.DataFrame:
     """`data.growth.growth`."""
-    return growth_.growth(cube(path, at), role=role, of=of, where=where)
+    return growth_.growth(cube(path, at), role=role, of=of, where=where, gold=gold(path, at))
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -75,9 +75,11 @@ def _trend(row: dict[object, object]) -> str:
     about = (
         f"n = {row['n']} of {row['n_papers']} papers, {row['first_year']}\u2013{row['last_year']}"
     )
+    change = _change(row)
     if pd.isna(row["odds_ratio"]):  # type: ignore[call-overload]
-        return f"{name}: no trend can be told ({filters.as_text(str(row['not_fitted']))}; {about})"
-    change, low, high = (
+        why = filters.as_text(str(row["not_fitted"]))
+        return f"{name}: no yearly trend can be told ({why}; {about}){change}"
+    odds, low, high = (
         100 * (float(str(row[key])) - 1)
         for key in ("odds_ratio", "odds_ratio_low", "odds_ratio_high")
     )
@@ -88,4 +90,18 @@ def _trend(row: dict[object, object]) -> str:
         if high < 0
         else "shows **no clear change**"
     )
-    return f"{name} {verdict}: odds {change:+.0f}% a year [{low:+.0f}%, {high:+.0f}%], {about}"
+    told = f"odds {odds:+.0f}% a year [{low:+.0f}%, {high:+.0f}%]"
+    return f"{name} {verdict}: {told}, {about}{change}"
+
+
+def _change(row: dict[object, object]) -> str:
+    """How the share changed between two periods, as found and corrected; nothing where untold."""
+    said = [
+        f"{100 * value:+.1f} [{100 * low:+.1f}, {100 * high:+.1f}] {how}"
+        for how, name in (("as found", "change"), ("corrected", "corrected"))
+        for value, low, high in [[float(str(row[name + end])) for end in ("", "_low", "_high")]]
+        if not pd.isna(value)
+    ]
+    if not said:
+        return ""
+    return f"; points since {float(str(row['since'])):.0f}: {', '.join(said)}"

@@ -470,10 +470,24 @@ def _percent(row: Mapping[Any, Any], *names: str) -> str:
 
 
 def _print_frame(frame: pd.DataFrame, *, title: str) -> None:
-    """A frame as it is, numbers to three places, columns without a value left out."""
+    """A frame, numbers to three places and with their intervals; columns without a value left out.
+
+    A lower bound stands after its value, in every frame, and before the upper one.
+    """
     shown = frame.dropna(axis="columns", how="all")
-    rows = [[_plain(cell) for cell in row] for row in shown.itertuples(index=False)]
-    print_table([str(name) for name in shown.columns], rows, title=title)
+    names = [str(name) for name in shown.columns]
+    lows = [place for place, name in enumerate(names) if name.split("_")[-1] == "low"]
+    rows = []
+    for row in shown.itertuples(index=False):
+        cells = [_plain(cell) for cell in row]
+        for low in lows:
+            if cells[low - 1] != "":
+                cells[low - 1] = f"{cells[low - 1]} [{cells[low]}, {cells[low + 1]}]"
+        rows.append(
+            [cell for place, cell in enumerate(cells) if not {place, place - 1} & set(lows)]
+        )
+    kept = [name for place, name in enumerate(names) if not {place, place - 1} & set(lows)]
+    print_table(kept, rows, title=title)
 
 
 def _plain(cell: object) -> object:

@@ -98,7 +98,7 @@ def _compared(
     frame["difference"], frame["low"], frame["high"] = told
     frame["p"] = _score_p(one, other, int(both.sum()))
     frame["p_holm"] = holm(frame["p"])
-    sampled = read(cube, gold).paper
+    sampled = np.unique(read(cube, gold).paper)
     rho = _correlation(*(mask[sampled] for mask in masks))
     return _with_corrected(frame, one, other, rho)[_COLUMNS]
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from data.catalogue import PSEUDO_IDS
-from data.counting import Items, counted, items, of_papers, of_text, only, texts_of
-from data.cube import By, Cube, Selection
+from data.corrected import Question, not_told
+from data.correction_hhi import MIN_USING, herfindahl, n_using
+from data.counting import Items, chosen, counted, items, of_papers, of_text, only, texts_of
+from data.cube import Bools, By, Cube, Selection
+from data.gold_sample import Gold, read
 from data.intervals import Floats
 from data.records import Role
 
@@ -21,6 +25,8 @@ MEASURES = (
     "share of the first",
     "share of the first five",
 )
+_HHI, _EFFECTIVE = "hhi", "effective number (HHI)"
+_TOO_RARE = "only hhi and its effective number can be corrected: the others hang on rare datasets"
 _AT_ONCE = 2_000_000  # cells of a table of resampled counts, 16 MB
 
 
@@ -30,6 +36,7 @@ def concentration(
     by: By = "all",
     role: Role = "source",
     where: Selection = _ALL,
+    gold: pa.Table | None = None,
     n_boot: int = 1000,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -40,10 +47,17 @@ def concentration(
     always a little more concentrated than the papers themselves. It says nothing of datasets that
     no paper of the survey uses.
 
+    Args:
+        gold: see `data.gold_sample.GOLD`; corrects the Herfindahl index and its effective number
+            (`data.correction_hhi.herfindahl`). The other measures hang on how many datasets are
+            used and on the rare ones among them, of which gold papers are too few to tell.
+
     Returns: a long frame with columns text, group, measure, value, low, high, n_papers (papers
-        with such a use), n_uses, n_datasets. Measures: 'gini' (over the datasets that are used),
-        'hhi', 'effective number (Shannon)', 'effective number (HHI)', 'share of the first',
-        'share of the first five' (of uses). No rows for a group without a use.
+        with such a use), n_uses, n_datasets, n_gold (gold papers that truly have a use),
+        corrected, corrected_low, corrected_high, not_corrected (why these are missing). Measures:
+        'gini' (over the datasets that are used), 'hhi', 'effective number (Shannon)', 'effective
+        number (HHI)', 'share of the first', 'share of the first five' (of uses). No rows for a
+        group without a use.
 
     Source: Gini by Dixon et al. (1987), doi:10.2307/1938626; HHI by Herfindahl and Hirschman;
         effective numbers by Jost (2006), doi:10.1111/j.2006.0030-1299.14714.x; bootstrap by
@@ -53,15 +67,70 @@ def concentration(
     mask, groups = counted(cube, where), cube.groups[by]
     named = tuple(name for name in cube.datasets if name not in PSEUDO_IDS)
     found = only(items(cube, role, "dataset", where, mask=mask), named)
+    sample = read(cube, gold)
     rows = []
     for text in texts_of(where):
-        part = of_papers(found, of_text(cube, where, text, mask))
+        papers = of_text(cube, where, text, chosen(cube, where))
         for group in groups.names:
-            here = of_papers(part, groups.has((group,)))
+            inside = papers & groups.has((group,))
+            here = of_papers(found, inside)
             if len(here.item):
-                rows += _rows(here, rng, n_boot, {"text": text, "group": group})
-    columns = ("text", "group", "measure", "value", "low", "high")
-    return pd.DataFrame(rows, columns=[*columns, "n_papers", "n_uses", "n_datasets"])
+                asked = Question(by, role, "dataset", where)
+                told = _corrected(sample, asked, inside)
+                of = {"text": text, "group": group}
+                rows += [row | told[str(row["measure"])] for row in _rows(here, rng, n_boot, of)]
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+_COLUMNS = [
+    "text", "group", "measure", "value", "low", "high", "n_papers", "n_uses", "n_datasets",
+    "n_gold", "corrected", "corrected_low", "corrected_high", "not_corrected",
+]  # fmt: skip
+
+
+def _corrected(sample: Gold, asked: Question, inside: Bools) -> dict[str, dict[str, object]]:
+    """Measure -> its corrected columns, of papers of a cube."""
+    n_gold, value, low, high = 0, np.nan, np.nan, np.nan
+    reason = not_told(sample, asked)
+    if reason is None and asked.where.among == "transfer" and asked.role != "source":
+        reason = "which papers transfer has errors of its own"
+    if reason is None:
+        true, weight = _gold_uses(sample, asked.role, inside)
+        n_gold = n_using(true)
+        value, low, high = herfindahl(true, weight)
+        if n_gold < MIN_USING:
+            reason = f"fewer than {MIN_USING} gold papers with a named {asked.role}: {n_gold}"
+        elif np.isnan(value):
+            reason = "gold papers all use the same dataset, or no two of them the same"
+    found = {_HHI: (value, low, high), _EFFECTIVE: (1 / value, 1 / high, 1 / low)}
+    return {
+        name: {"n_gold": n_gold}
+        | dict(zip(_CORRECTED, found.get(name, (np.nan,) * 3), strict=True))
+        | {"not_corrected": reason if reason or name in found else _TOO_RARE}
+        for name in MEASURES
+    }
+
+
+_CORRECTED = ("corrected", "corrected_low", "corrected_high")
+
+
+def _gold_uses(sample: Gold, role: Role, inside: Bools) -> tuple[Floats, Floats]:
+    """What gold papers of a mask truly use, named datasets alone, and the papers' weights.
+
+    *Shape:* (n papers, n datasets), (n papers,).
+    """
+    papers, first = np.unique(sample.paper, return_index=True)
+    of_role = [
+        (sample.paper[place], dataset, sample.part[place])
+        for place, dataset, used_as in sample.true
+        if used_as == role and dataset not in PSEUDO_IDS
+    ]
+    column = {name: i for i, name in enumerate(sorted({dataset for _, dataset, _ in of_role}))}
+    true = np.zeros((len(papers), len(column)))
+    for paper, dataset, part in of_role:
+        true[np.searchsorted(papers, paper), column[dataset]] += part
+    kept = inside[papers]
+    return true[kept], sample.weight[first][kept]
 
 
 def _rows(

@@ -66,10 +66,10 @@ def corrected(
         cells: (text kind, group) of each cell. *Shape:* (n cells, 2).
     """
     shape = (len(cells), len(names))
-    reason = _not_told(gold, asked)
+    reason = not_told(gold, asked)
     if reason is not None:
-        in_cell = _members(cube, gold, asked, cells).sum(1)
-        n_gold = np.broadcast_to(in_cell[:, None], shape)
+        in_cell = (_members(cube, gold, asked, cells) * gold.part).sum(1)
+        n_gold = np.broadcast_to(_whole(in_cell)[:, None], shape)
         return Corrected(n_gold, _unknown(shape), _unknown(shape), np.full(shape, reason, object))
     counts = _counts(cube, gold, asked, names, cells)
     if asked.where.among == "transfer":
@@ -78,14 +78,20 @@ def corrected(
     else:
         main = stratified(counts)
         second = rogan_gladen(counts, _survey_counts(cube, gold, asked, names, cells))
-    return Corrected(counts.n_gold.astype(np.int64), main, second, why_not(counts))
+    return Corrected(_whole(counts.n_gold), main, second, why_not(counts))
+
+
+def _whole(n_gold: Floats) -> NDArray[np.int64]:
+    """Papers from parts of papers: all parts of one are in the same cell."""
+    return np.rint(n_gold).astype(np.int64)
 
 
 def _unknown(shape: tuple[int, int]) -> Estimate:
     return Estimate(*(np.full(shape, np.nan) for _ in range(3)))
 
 
-def _not_told(gold: Gold, asked: Question) -> str | None:
+def not_told(gold: Gold, asked: Question) -> str | None:
+    """Why gold labels cannot correct what is asked at all; None where they may."""
     if gold.n == 0:
         return NO_GOLD
     if asked.of == "naming" or asked.where.presence is not None:
@@ -128,7 +134,7 @@ def _counts(
     if sources is not None:
         says = says + sources[gold.paper][:, None]
         true = np.where(transfers_in_truth(gold)[:, None], true + 1, 0)
-    member = _members(cube, gold, asked, cells).astype(float)
+    member = _members(cube, gold, asked, cells) * gold.part
     n = papers.shape[-1]
     weights = (np.ones(gold.n), gold.weight, gold.weight**2)
     tables = [np.zeros((*papers.shape, n)) for _ in weights]
@@ -162,7 +168,7 @@ def _papers(
 
 
 def _members(cube: Cube, gold: Gold, asked: Question, cells: NDArray[np.int64]) -> Bools:
-    """Which gold papers are in each cell. *Shape:* (n cells, n gold)."""
+    """Which readings' papers are in each cell. *Shape:* (n cells, n gold)."""
     member = np.zeros((len(cells), gold.n), bool)
     if gold.n == 0:
         return member

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data.intervals import CONFIDENCE, Floats, jeffreys_bounds, wilson_bounds, z_of
+from data.intervals import CONFIDENCE, Floats, effective_size, jeffreys_bounds, wilson_bounds, z_of
 
 # Fewer gold papers in a group give no corrected value. Chosen by `tests/benchmarks/coverage.py`:
 # with 30, intervals hold, and are so wide that they promise nothing.
@@ -93,7 +93,7 @@ def stratified(counts: Counts) -> Estimate:
         part = counts.papers / total[..., None]
         right = counts.weight[..., 1] / counts.weight.sum(-1)
     right = np.where(np.isfinite(right), right, 0.5)  # a part without papers has no say
-    size = _effective(counts.weight.sum(-1), counts.weight2.sum(-1))
+    size = effective_size(counts.weight.sum(-1), counts.weight2.sum(-1))
     low, high = jeffreys_bounds(right * size, size)
     value = (part * right).sum(-1)
     gain = right[..., 1] - right[..., 0]
@@ -121,7 +121,7 @@ def among_transfers(counts: Counts) -> Estimate:
         part = counts.papers / total[..., None]
         true = counts.weight / counts.weight.sum(-1, keepdims=True)
     true = np.where(np.isfinite(true), true, 0.0)
-    size = _effective(counts.weight.sum(-1), counts.weight2.sum(-1))
+    size = effective_size(counts.weight.sum(-1), counts.weight2.sum(-1))
     uses, only = (part * true[..., 2]).sum(-1), (part * true[..., 1]).sum(-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         value = uses / (uses + only)
@@ -152,11 +152,6 @@ def _at_size(value: Floats, variance: Floats, n_gold: Floats) -> tuple[Floats, F
         size = inner * (1 - inner) / variance
     size = np.where(np.isfinite(size), size, 0)
     return jeffreys_bounds(np.where(np.isfinite(value), value, 0) * size, size)
-
-
-def _effective(weight: Floats, weight2: Floats) -> Floats:
-    """Kish's effective size of a weighted sample: as many equal weights would tell as much."""
-    return np.where(weight2 > 0, weight**2 / np.where(weight2 > 0, weight2, 1), 0.0)
 
 
 def _told(counts: Counts, value: Floats, low: Floats, high: Floats) -> Estimate:
@@ -200,9 +195,10 @@ def rogan_gladen(counts: Counts, survey: Counts) -> Estimate:
         shift = 2 * z * z * (centre * se_spread - (1 - centre) * sp_spread)
         spread = p * (1 - p) / (n + z * z) + centre**2 * se_spread + (1 - centre) ** 2 * sp_spread
         half = z * np.sqrt(spread) / np.abs(se + sp - 1)
+        # Infinite where the annotator is no better than chance, and then not told.
+        bounds = (value, (centre + shift - half).clip(0, 1), (centre + shift + half).clip(0, 1))
     true = survey.gold.sum(-2)
     told = (true >= _MIN_EACH).all(-1) & (youden > 0) & (n > 0)
-    bounds = (value, (centre + shift - half).clip(0, 1), (centre + shift + half).clip(0, 1))
     return Estimate(*(np.where(told, each, np.nan) for each in bounds))
 
 
@@ -215,7 +211,7 @@ def _rate(survey: Counts, *, true: int) -> tuple[Floats, Floats]:
         # The weights go with what the annotator says, so that Kish's size alone would be wrong.
         variance = (rate**2 * weight2[..., 0] + (1 - rate) ** 2 * weight2[..., 1]) / total**2
         size = rate * (1 - rate) / variance
-    kish = _effective(total, weight2.sum(-1))
+    kish = effective_size(total, weight2.sum(-1))
     return rate, np.where(np.isfinite(size) & (size > 0), size, kish)
 
 

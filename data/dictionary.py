@@ -66,6 +66,12 @@ COUNTED: Mapping[str, Mapping[str, str]] = {
         "n_papers": "papers with such a use",
         "n_uses": "pairs of paper and source",
         "n_datasets": "sources that are used",
+        "n_gold": "gold papers that truly have such a use",
+        "corrected": "hhi and its effective number, corrected for the annotator's errors by gold "
+        "papers; empty without enough",
+        "corrected_low": "lower bound of its 95% interval",
+        "corrected_high": "upper bound",
+        "not_corrected": "why corrected is empty",
     },
 }
 

@@ -40,7 +40,7 @@ class Finding:
         dataset: the dataset that the finding is about; None if about all.
         value, low, high: the number and its 95% interval; None if there is none. A share; for
             'medical' a difference of shares in [-1, 1]; for 'concentration' the effective number of
-            sources, exp(Shannon).
+            sources, 1 / HHI.
         n, n_papers: of how many papers.
         corrected, corrected_low, corrected_high: the same by gold; None without enough of it.
         text: what was read of these papers, 'full text' or 'abstract'.
@@ -68,7 +68,7 @@ def findings(cube: Cube, *, where: Selection = _ALL, gold: pa.Table | None = Non
     1. which source most papers use, of all papers;
     2. how the share of papers with a medical source, of those with any, changed with `SINCE`;
     3. how many of the papers with a source never name one: a pretrained model implies it;
-    4. how many sources as even as these would be as diverse: exp(Shannon);
+    4. how many sources used evenly would be as diverse as these: 1 / HHI;
     5. how many of the papers with a source say "pretrained" and not on what (rule I3).
 
     Args:
@@ -133,7 +133,9 @@ def _medical(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:
     told = (row["corrected"], row["corrected_low"], row["corrected_high"])
     best = told if np.isfinite(told[0]) else value
     open_ = best[1] <= 0 <= best[2]
-    sentence = f"{words} {_points(*best)}"
+    sentence = f"{words} {_points(*value)}"
+    if best is told:
+        sentence += f" as found, and of {_points(*told)} corrected for the annotator's errors"
     if open_:
         sentence = f"Whether medical sources gained since {SINCE} is undetermined. {sentence}"
     return _finding(
@@ -188,29 +190,36 @@ def _of_transfers(
 
 
 def _concentration(cube: Cube, where: Selection, gold: pa.Table | None) -> Finding:
-    frame = concentration(cube, where=where)
+    frame = concentration(cube, where=where, gold=gold)
     of = "papers with a named source"
     if frame.empty:
         return _nothing("concentration", where, of, 0)
     rows = {row["measure"]: row for row in frame.to_dict(orient="records")}
-    row, first = rows["effective number (Shannon)"], rows["share of the first five"]
+    row, first = rows["effective number (HHI)"], rows["share of the first five"]
     if row["n_papers"] < _FEW:
         return _nothing("concentration", where, of, int(row["n_papers"]))
+    value = (row["value"], row["low"], row["high"])
+    told = (row["corrected"], row["corrected_low"], row["corrected_high"])
+    best = told if np.isfinite(told[0]) else value
+    found = "" if best is value else f" (found: {_effective(*value)})"
     sentence = (
         f"{_number(row['n_papers'])} {of} use {_number(row['n_datasets'])} sources, as diverse as "
-        f"{row['value']:.1f} [{row['low']:.1f}, {row['high']:.1f}] used evenly; the first five "
-        f"are {first['value']:.0%} [{first['low']:.0%}, {first['high']:.0%}] of "
-        f"{_number(row['n_uses'])} uses"
+        f"{_effective(*best)} used evenly{found}; the first five are {first['value']:.0%} "
+        f"[{first['low']:.0%}, {first['high']:.0%}] of {_number(row['n_uses'])} uses found"
     )
     return _finding(
         "concentration",
         where,
         sentence,
-        (row["value"], row["low"], row["high"]),
-        (np.nan,) * 3,
+        value,
+        told,
         n=int(row["n_uses"]),
         n_papers=int(row["n_papers"]),
     )
+
+
+def _effective(value: float, low: float, high: float) -> str:
+    return f"{value:.1f} [{low:.1f}, {high:.1f}]"
 
 
 def _of_share(name: str, row: pd.Series | None, where: Selection, words: str, of: str) -> Finding:
@@ -222,8 +231,8 @@ def _of_share(name: str, row: pd.Series | None, where: Selection, words: str, of
     best = told if np.isfinite(told[0]) else value
     dataset = row["dataset"] if name == "most used" else None
     said = words.format(dataset=dataset)
-    share = f"{best[0]:.0%} [{best[1]:.0%}, {best[2]:.0%}]"
-    counts = f"found in {_number(row['n'])} of {_number(row['n_papers'])}"
+    share, found = _percent(*best), "" if best is value else f": {_percent(*value)},"
+    counts = f"found{found} in {_number(row['n'])} of {_number(row['n_papers'])}"
     sentence = f"{said}: {share} ({counts})" if dataset else f"In {share} of {of} {said} ({counts})"
     return _finding(
         name, where, sentence, value, told, n=int(row["n"]), n_papers=int(row["n_papers"]),
@@ -288,6 +297,10 @@ def _n(cube: Cube, where: Selection) -> int:
 
 def _number(n: float) -> str:
     return f"{int(n):,}"
+
+
+def _percent(value: float, low: float, high: float) -> str:
+    return f"{value:.0%} [{low:.0%}, {high:.0%}]"
 
 
 def _points(value: float, low: float, high: float) -> str:

@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -21,6 +23,8 @@ from data.errors import InputError
 from data.records import Decision, Role, Use, from_table, schema, to_table
 
 READERS = 2  # people who must have closed a gold paper
+
+Pair: TypeAlias = tuple[str, Role]  # (dataset, role)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +37,17 @@ class GoldPaper:
         uses: (dataset, role) that its readers agree on, or an adjudicator decided.
         disputed: (dataset, role) that one reader has and another has not, not adjudicated yet.
         readers: who closed it, in order.
+        readings: what it uses, as each of them has it, in the same order; one alone, `uses`, where
+            nothing is disputed.
     """
 
     work_id: str
     stratum: str
     weight: float
-    uses: frozenset[tuple[str, Role]]
-    disputed: frozenset[tuple[str, Role]]
+    uses: frozenset[Pair]
+    disputed: frozenset[Pair]
     readers: tuple[str, ...]
+    readings: tuple[frozenset[Pair], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,23 +89,45 @@ class GoldLabels:
         return {work: len(who) for work, who in _readers(self.decisions).items()}
 
     def papers(self) -> list[GoldPaper]:
-        """The papers that `READERS` people have closed, by id."""
+        """The papers that `READERS` people have closed, by id.
+
+        Only who has closed a paper, or adjudicates, has a say: until then a person's silence means
+        nothing, so that his additions alone would tip the majority.
+        """
         table = to_table(Decision, self.decisions)
         readers = _readers(self.decisions)
-        read = {work for work, who in readers.items() if len(who) >= READERS}
-        ruled = _ruled(votes(schema(Use).empty_table(), table))
+        read = {work: who for work, who in readers.items() if len(who) >= READERS}
+        said = _said(votes(schema(Use).empty_table(), table), read)
         n_read = Counter(self.strata[work] for work in read)
         return [
-            GoldPaper(
-                work_id=work,
+            _paper(
+                work,
+                read[work],
+                said.get(work, {}),
                 stratum=self.strata[work],
                 weight=self.sizes[self.strata[work]] / n_read[self.strata[work]],
-                uses=frozenset(pair for pair, is_so in ruled.get(work, {}).items() if is_so),
-                disputed=frozenset(p for p, is_so in ruled.get(work, {}).items() if is_so is None),
-                readers=readers[work],
             )
             for work in sorted(read)
         ]
+
+
+def _paper(
+    work: str,
+    readers: tuple[str, ...],
+    said: Mapping[Pair, list[_Vote]],
+    *,
+    stratum: str,
+    weight: float,
+) -> GoldPaper:
+    ruled = {pair: _ruling(of_pair) for pair, of_pair in said.items()}
+    uses = frozenset(pair for pair, is_so in ruled.items() if is_so)
+    disputed = frozenset(pair for pair, is_so in ruled.items() if is_so is None)
+    own = (
+        frozenset(p for p in disputed if any(v.reviewer == one and v.yes for v in said[p]))
+        for one in readers
+    )
+    readings = tuple(uses | each for each in own) if disputed else (uses,)
+    return GoldPaper(work, stratum, weight, uses, disputed, readers, readings)
 
 
 def _readers(decisions: Iterable[Decision]) -> dict[str, tuple[str, ...]]:
@@ -111,22 +140,34 @@ def _readers(decisions: Iterable[Decision]) -> dict[str, tuple[str, ...]]:
     return {work: tuple(who) for work, who in found.items()}
 
 
-def _ruled(table: pa.Table) -> dict[str, dict[tuple[str, Role], bool | None]]:
-    """Paper -> (dataset, role) -> whether it is so; None where nobody has settled it."""
-    said: dict[str, dict[tuple[str, Role], list[tuple[bool, bool]]]] = {}
+@dataclass(frozen=True, slots=True)
+class _Vote:
+    reviewer: str
+    adjudicates: bool
+    yes: bool
+    at: datetime
+
+
+def _said(
+    table: pa.Table, read: Mapping[str, tuple[str, ...]]
+) -> dict[str, dict[Pair, list[_Vote]]]:
+    """Paper -> (dataset, role) -> what is said of it by who has a say."""
+    said: dict[str, dict[Pair, list[_Vote]]] = {}
     for row in table.to_pylist():
-        pair = row["dataset"], row["role"]
-        said.setdefault(row["work_id"], {}).setdefault(pair, []).append(
-            (row["adjudicates"], row["yes"])
-        )
-    return {
-        work: {pair: _ruling(own) for pair, own in pairs.items()} for work, pairs in said.items()
-    }
+        if row["adjudicates"] or row["reviewer"] in read.get(row["work_id"], ()):
+            pairs = said.setdefault(row["work_id"], {})
+            vote = _Vote(row["reviewer"], row["adjudicates"], row["yes"], row["at"])
+            pairs.setdefault((row["dataset"], row["role"]), []).append(vote)
+    return said
 
 
-def _ruling(said: list[tuple[bool, bool]]) -> bool | None:
-    settled = [yes for adjudicates, yes in said if adjudicates]
-    answers = settled or [yes for _, yes in said]
+def _ruling(said: Iterable[_Vote]) -> bool | None:
+    """Whether it is so: by the last adjudicator, else by most readers; None at a tie."""
+    every = list(said)
+    settled = [vote for vote in every if vote.adjudicates]
+    answers = [vote.yes for vote in every]
+    if settled:
+        return max(settled, key=lambda vote: vote.at).yes
     n_yes = sum(answers)
     return None if 2 * n_yes == len(answers) else 2 * n_yes > len(answers)
 

@@ -7,7 +7,7 @@ how good the annotator is.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -34,28 +34,43 @@ GOLD = pa.schema(
         pa.field("truth", pa.bool_()),  # the paper uses this dataset in this role; null as dataset
         pa.field("stratum", pa.string(), nullable=False),  # in which the paper was drawn
         pa.field("weight", pa.float64(), nullable=False),  # papers that it stands for, 1 or more
+        # Which reading of the paper this is, where its readers differ and nobody has settled it:
+        # each is read as a row is, and counts as a part of the paper. Null, or no column: the one.
+        pa.field("reading", pa.int64()),
     ]
 )
+_MAY_LACK = ("reading",)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gold:
-    """Gold papers that are in a cube.
+    """Readings of the gold papers that are in a cube; most papers have one.
+
+    A paper that its readers differ on has one a reader, each a part of the paper. Left out, or
+    given to either reader, such papers would bias what is estimated: they are the hard ones, and
+    papers that use nothing are hardly ever among them.
 
     Args:
         paper: their places in the cube, ascending.
-        weight: how many papers each stands for, one over the chance of being drawn.
+        weight: how many papers each paper stands for, one over the chance of being drawn.
+        part: of its paper that a reading is: 1, or 1/2 of two.
         true: (place in `paper`, dataset, role) of what they do use.
     """
 
     paper: Ints
     weight: Floats
+    part: Floats
     true: tuple[tuple[int, str, str], ...]
 
     @property
     def n(self) -> int:
-        """How many papers there are."""
+        """How many readings there are."""
         return len(self.paper)
+
+    @property
+    def n_papers(self) -> int:
+        """How many papers there are."""
+        return len(np.unique(self.paper))
 
 
 def read(cube: Cube, table: pa.Table | None) -> Gold:
@@ -68,21 +83,29 @@ def read(cube: Cube, table: pa.Table | None) -> Gold:
         InputError: a column is missing, a weight is below 1, or a paper has two.
     """
     if table is None:
-        return Gold(np.zeros(0, np.int32), np.zeros(0), ())
-    missing = [name for name in GOLD.names if name not in table.column_names]
+        return Gold(np.zeros(0, np.int32), np.zeros(0), np.zeros(0), ())
+    missing = [n for n in GOLD.names if n not in table.column_names and n not in _MAY_LACK]
     if missing:
         raise InputError(f"gold labels lack the columns {missing}; expected {GOLD.names}")
     weights, place = _weights(table), _places(cube, table)
-    papers = {p: weights[work] for work, p in place.items()}
-    order = {p: i for i, p in enumerate(sorted(papers))}
-    rows = table.select(["work_id", "dataset", "role", "truth"]).to_pylist()
-    true = {
-        (order[place[row["work_id"]]], row["dataset"], row["role"])
-        for row in rows
-        if row["truth"] and row["work_id"] in place
-    }
-    weight = np.array([papers[p] for p in sorted(papers)], float)
-    return Gold(np.array(sorted(papers), np.int32), weight, tuple(sorted(true)))
+    if "reading" not in table.column_names:
+        table = table.append_column(GOLD.field("reading"), pa.nulls(table.num_rows, pa.int64()))
+    rows = [
+        ((place[row["work_id"]], row["reading"] or 0), row)
+        for row in table.select(["work_id", "dataset", "role", "truth", "reading"]).to_pylist()
+        if row["work_id"] in place
+    ]
+    readings = sorted({key for key, _ in rows})
+    order = {key: i for i, key in enumerate(readings)}
+    true = {(order[key], row["dataset"], row["role"]) for key, row in rows if row["truth"]}
+    n_readings = Counter(paper for paper, _ in readings)
+    weight_of = {paper: weights[work] for work, paper in place.items()}
+    return Gold(
+        np.array([paper for paper, _ in readings], np.int32),
+        np.array([weight_of[paper] for paper, _ in readings], float),
+        np.array([1 / n_readings[paper] for paper, _ in readings], float),
+        tuple(sorted(true)),
+    )
 
 
 class ReadPaper(Protocol):
@@ -101,36 +124,26 @@ class ReadPaper(Protocol):
         """Papers of the stratum by those read of it."""
 
     @property
-    def uses(self) -> Collection[tuple[str, Role]]:
-        """(dataset, role) that it does use."""
-
-    @property
-    def disputed(self) -> Collection[tuple[str, Role]]:
-        """(dataset, role) that its readers differ on."""
+    def readings(self) -> Sequence[Collection[tuple[str, Role]]]:
+        """(dataset, role) that it does use: once, or as each reader has it where they differ."""
 
 
 def table_of(papers: Iterable[ReadPaper]) -> pa.Table:
     """The gold labels of papers, columns as `GOLD`.
 
-    A paper on which its readers still differ is left out until somebody has settled it; the others
-    of its stratum stand for it.
-
     Args:
         papers: as people have read them; `weight` is how many papers of the stratum each stands
-            for, `uses` what it does use, `disputed` what its readers differ on.
+            for.
     """
-    every = list(papers)
-    read = Counter(paper.stratum for paper in every)
-    settled = [paper for paper in every if not paper.disputed]
-    kept = Counter(paper.stratum for paper in settled)
     rows: list[dict[str, object]] = []
-    for paper in settled:
-        weight = paper.weight * read[paper.stratum] / kept[paper.stratum]
-        of = {"work_id": paper.work_id, "stratum": paper.stratum, "weight": weight}
-        rows += [
-            {**of, "dataset": dataset, "role": role, "truth": True}
-            for dataset, role in sorted(paper.uses)
-        ] or [of]
+    for paper in papers:
+        for place, uses in enumerate(paper.readings):
+            of = {"work_id": paper.work_id, "stratum": paper.stratum, "weight": paper.weight}
+            of["reading"] = place if len(paper.readings) > 1 else None
+            rows += [
+                {**of, "dataset": dataset, "role": role, "truth": True}
+                for dataset, role in sorted(uses)
+            ] or [of]
     return pa.Table.from_pylist(rows, schema=GOLD)
 
 
@@ -158,17 +171,26 @@ def read_labels(path: Path) -> pa.Table:
     reader = _READERS.get(path.suffix)
     if reader is None:
         raise InputError(f"is none of {', '.join(_READERS)}; convert it", path=path)
-    names = ", ".join(f'CAST("{field.name}" AS {_SQL[field.type]})' for field in GOLD)
     try:
         with duckdb.connect() as db:
-            rows = db.sql(f"SELECT {names} FROM {reader}($path)", params={"path": str(path)})
-            return pa.table(rows.to_arrow_table().columns, schema=GOLD)
+            held = db.sql(f"FROM {reader}($path)", params={"path": str(path)})
+            lacks = [name for name in _MAY_LACK if name not in held.columns]
+            names = ", ".join(
+                f"CAST({'NULL' if f.name in lacks else f.name} AS {_SQL[f.type]}) AS {f.name}"
+                for f in GOLD
+            )
+            return pa.table(held.select(names).to_arrow_table().columns, schema=GOLD)
     except (duckdb.Error, pa.ArrowInvalid) as e:
         what = f"holds no gold labels; expected the columns {', '.join(GOLD.names)}"
         raise InputError(f"{what} ({str(e).splitlines()[0]})", path=path) from e
 
 
-_SQL = {pa.string(): "VARCHAR", pa.bool_(): "BOOLEAN", pa.float64(): "DOUBLE"}
+_SQL = {
+    pa.string(): "VARCHAR",
+    pa.bool_(): "BOOLEAN",
+    pa.float64(): "DOUBLE",
+    pa.int64(): "BIGINT",
+}
 
 
 def _places(cube: Cube, table: pa.Table) -> dict[str, int]:
@@ -200,7 +222,7 @@ def truths(
     names: tuple[str, ...],
     datasets: tuple[str, ...],
 ) -> Bools:
-    """Which gold papers do use what. *Shape:* (n gold, n names).
+    """Which readings do use what. *Shape:* (n gold, n names).
 
     Args:
         of: all but 'naming': labels do not say whether a dataset is named.
@@ -225,17 +247,18 @@ def _item(cube: Cube, of: Of, dataset: str) -> str:
 
 
 def transfers_in_truth(gold: Gold) -> Bools:
-    """Which gold papers do have a source. *Shape:* (n gold,)."""
+    """Which readings do have a source. *Shape:* (n gold,)."""
     mask = np.zeros(gold.n, bool)
     mask[[paper for paper, _, role in gold.true if role == "source"]] = True
     return mask
 
 
 def predictions(gold: Gold, found: Items, n_papers: int) -> Bools:
-    """Which gold papers use what by these pairs. *Shape:* (n gold, n names)."""
+    """Which readings' papers use what by these pairs. *Shape:* (n gold, n names)."""
+    papers, place_of = np.unique(gold.paper, return_inverse=True)
     place = np.full(n_papers, -1, np.int64)
-    place[gold.paper] = np.arange(gold.n)
+    place[papers] = np.arange(len(papers))
     row = place[found.paper]
-    table = np.zeros((gold.n, len(found.names)), bool)
+    table = np.zeros((len(papers), len(found.names)), bool)
     table[row[row >= 0], found.item[row >= 0]] = True
-    return table
+    return np.asarray(table[place_of])

@@ -1,15 +1,18 @@
-"""Since when a dataset is used, and whether it is used more each year. Pure."""
+"""Since when a dataset is used, and whether it is used more than before. Pure."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from data.catalogue import PSEUDO_IDS
+from data.compare import compare
 from data.counting import ABSTRACT, FULL, counted, standing
-from data.cube import UNKNOWN, Cube, Of, Selection
+from data.cube import UNKNOWN, Cube, Of, Selection, Text
 from data.intervals import Floats, two_sided_p, z_of
 from data.records import Role
 from data.trends import shares
@@ -59,31 +62,92 @@ def growth(
     where: Selection = _ALL,
     datasets: tuple[str, ...] = (),
     top: int | None = None,
+    gold: pa.Table | None = None,
 ) -> pd.DataFrame:
-    """How the odds that a paper uses a dataset change from year to year.
+    """How the odds that a paper uses a dataset change from year to year, and its share over time.
 
     A logistic regression of the yearly counts on the year; the interval is widened by the spread
-    of the years around the line where that is more than chance (quasi-binomial).
+    of the years around the line where that is more than chance (quasi-binomial). Single years have
+    too few gold papers for a corrected slope, so that what is corrected is the change between two
+    periods: the years of a kind of text, cut where the papers before and after are most evenly
+    many. It is `data.compare.compare` of the two.
+
+    Args:
+        gold: see `data.gold_sample.GOLD`.
 
     Returns: columns text, dataset, n, n_papers, first_year, last_year, slope (log-odds a year),
-        low, high (95%), odds_ratio, odds_ratio_low, odds_ratio_high (a year), dispersion, p, and
-        not_fitted (why slope and interval are missing); the most used first.
+        low, high (95%), odds_ratio, odds_ratio_low, odds_ratio_high (a year), dispersion, p,
+        not_fitted (why slope and interval are missing), since (first year of the later period),
+        change (share since then less share before), change_low, change_high, corrected,
+        corrected_low, corrected_high (the same change by gold), and not_corrected (why these are
+        missing); the most used first.
 
     Source: McCullagh & Nelder (1989), Generalized Linear Models, 4.4 and 4.5.
     """
     by_year = shares(cube, by="year", role=role, of=of, where=where, datasets=datasets, top=top)
     by_year = by_year[by_year["group"] != UNKNOWN]
+    names = tuple(by_year["dataset"].unique()) if of == "dataset" else ()
+    changes: dict[object, dict[str, object]] = {}
+    for text in by_year["text"].unique():
+        part = by_year[by_year["text"] == text]
+        papers = part.groupby(part["group"].astype(int))["n_papers"].first()
+        own = replace(where, text=cast(Text, text))
+        changes |= _changes(cube, own, papers, role=role, of=of, names=names, gold=gold)
     rows = []
-    for (dataset, text), part in by_year.groupby(["dataset", "text"], sort=False):
+    for (name, text), part in by_year.groupby(["dataset", "text"], sort=False):
         years = np.asarray(part["group"].astype(int), float)
         rows.append(
-            {"text": text, "dataset": dataset}
+            {"text": text, "dataset": name}
             | _row(years, part["n"].to_numpy(float), part["n_papers"].to_numpy(float))
+            | changes.get((text, name), dict.fromkeys(_CHANGE, np.nan) | _ONE_YEAR)
         )
     columns = ["text", "dataset", "n", "n_papers", "first_year", "last_year", *_FITTED]
-    return pd.DataFrame(rows, columns=[*columns, "not_fitted"])
+    return pd.DataFrame(rows, columns=[*columns, "not_fitted", *_CHANGE, "not_corrected"])
 
 
+def _changes(
+    cube: Cube,
+    where: Selection,
+    papers: pd.Series,
+    *,
+    role: Role,
+    of: Of,
+    names: tuple[str, ...],
+    gold: pa.Table | None,
+) -> dict[object, dict[str, object]]:
+    """(text, dataset) -> how its share changed between two periods; empty for a single year.
+
+    Args:
+        papers: of each year.
+    """
+    years = sorted(papers.index)
+    if len(years) < 2:
+        return {}
+    before = papers.sort_index().cumsum().iloc[:-1]
+    since = years[int(np.argmin(np.abs(before - papers.sum() / 2))) + 1]
+    later, earlier = (
+        replace(where, years=span) for span in ((since, years[-1]), (years[0], since - 1))
+    )
+    found = compare(cube, later, earlier, role=role, of=of, datasets=names, gold=gold)
+    found = found.rename(columns={"difference": "change", "low": "change_low"})
+    found = found.rename(columns={"high": "change_high"}).assign(since=since)
+    columns = [*_CHANGE, "not_corrected"]
+    return {
+        (row["text"], row["dataset"]): {name: row[name] for name in columns}
+        for row in found.to_dict("records")
+    }
+
+
+_CHANGE = (
+    "since",
+    "change",
+    "change_low",
+    "change_high",
+    "corrected",
+    "corrected_low",
+    "corrected_high",
+)
+_ONE_YEAR = {"not_corrected": "all papers are of one year"}
 _FITTED = (
     "slope",
     "low",

@@ -65,6 +65,22 @@ def jeffreys_bounds(
     return low, high
 
 
+def effective_size(weight: ArrayLike, weight2: ArrayLike) -> Floats:
+    """Kish's effective size of a weighted sample: as many equal weights would tell as much.
+
+    Args:
+        weight: sum of the weights.
+        weight2: sum of their squares.
+
+    Source: Kish (1965), Survey Sampling, 11.7.
+
+    >>> float(effective_size(1 + 1 + 4, 1 + 1 + 16))
+    2.0
+    """
+    total, squares = np.asarray(weight, float), np.asarray(weight2, float)
+    return np.where(squares > 0, total**2 / np.where(squares > 0, squares, 1), 0.0)
+
+
 def difference(
     first: tuple[ArrayLike, ArrayLike, ArrayLike],
     second: tuple[ArrayLike, ArrayLike, ArrayLike],

@@ -133,9 +133,11 @@ def frame(
         "shares": lambda: shares(
             cube, by=by_, role=role_, of=of_, where=where, datasets=datasets, top=few, gold=gold
         ),
-        "concentration": lambda: concentration(cube, by=by_, role=role_, where=where),
+        "concentration": lambda: concentration(cube, by=by_, role=role_, where=where, gold=gold),
         "transfers": lambda: transfers(cube, where=where, top=top),
-        "growth": lambda: growth(cube, role=role_, of=of_, where=where, datasets=datasets, top=few),
+        "growth": lambda: growth(
+            cube, role=role_, of=of_, where=where, datasets=datasets, top=few, gold=gold
+        ),
         "first": lambda: first_use(cube, role=role_, where=where)[:top],
         "compare": compared,
         "findings": lambda: pd.DataFrame(findings(cube, where=where, gold=gold)),

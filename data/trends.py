@@ -20,8 +20,8 @@ from data.claims import citing, claims
 from data.corpus import N_MERGED, N_NO_ABSTRACT
 from data.corrected import Corrected, Question, corrected
 from data.counting import Items, counted, items, of_papers, of_text, only, sizes, tally, texts_of
-from data.cube import BYS, By, Cube, Of, Selection, one_of
-from data.gold_sample import read
+from data.cube import BYS, Bools, By, Cube, Of, Selection, one_of
+from data.gold_sample import Gold, read
 from data.intervals import wilson_bounds
 from data.records import Role
 
@@ -141,13 +141,25 @@ def note(cube: Cube, where: Selection = _ALL, gold: pa.Table | None = None) -> s
     read_of = f"{full} with full text, {int(mask.sum()) - full} by title and abstract alone"
     how = f", {told[where.text]}" if where.text in told else ""
     papers = "papers with a source" if where.among == "transfer" else "annotated papers"
-    n_gold = int(mask[read(cube, gold).paper].sum())
-    by_gold = f"corrected values are by {n_gold} gold papers" if n_gold else "no gold papers"
+    by_gold = _by_gold(read(cube, gold), mask)
     return (
         f"n = {int(mask.sum())} {papers} in the survey ({read_of}{how}); claims with a score of "
         f"{where.min_score:g} or more; intervals are Wilson 95% and cover chance, not the "
         f"annotator's errors; {by_gold}"
     )
+
+
+def _by_gold(sample: Gold, mask: Bools) -> str:
+    """How many gold papers correct what is counted among these papers."""
+    inside = mask[sample.paper]
+    n = len(np.unique(sample.paper[inside]))
+    if not n:
+        return "no gold papers"
+    n_open = len(np.unique(sample.paper[inside & (sample.part < 1)]))
+    told = f"corrected values are by {n} gold papers"
+    if not n_open:
+        return told
+    return f"{told}, {n_open} of them as each reader has it, since readers differ"
 
 
 def leading(frame: pd.DataFrame, top: int) -> list[str]:

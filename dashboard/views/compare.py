@@ -91,7 +91,9 @@ for column, (label, value) in zip(st.columns(len(values)), values.items(), stric
             value=value,
         )
         exhibit.show(chart, key=f"compare-{value[0]}", source=source)
+n_both = int(told["n_both"].max())
+both = f"{n_both:,} papers are on both sides, which the intervals heed."
 st.caption(
     "Intervals are Newcombe 95%. p holm is corrected for asking of several datasets at once "
-    "(Holm). Papers on both sides are heeded."
+    f"(Holm). {both if n_both else 'No paper is on both sides.'}"
 )

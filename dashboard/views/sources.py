@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import streamlit as st
 
 from dashboard import charts, exhibit, filters, numbers, page
@@ -10,7 +12,7 @@ from data.trends import leading
 
 _ROLES: tuple[Role, ...] = ("source", "target")
 _MEASURES = {"gini": "Gini", "hhi": "HHI (Herfindahl)"}
-_EFFECTIVE = "effective sources (Shannon)"
+_EFFECTIVE = "effective number (HHI)"
 
 here = page.opened(
     "Sources", "Which sources are used most, and how much do papers rely on few of them?"
@@ -55,13 +57,26 @@ by_year = numbers.concentration_of(here.path, here.at, by="year", role=role, whe
 with st.container(horizontal=True, gap="large"):
     for row in measures.to_dict("records"):
         form = ".0%" if row["measure"].startswith("share") else ".2f"
+        is_corrected = not math.isnan(row["corrected"])
         st.metric(
             _MEASURES.get(row["measure"], row["measure"]),
             f"{row['value']:{form}}",
+            delta=f"corrected {row['corrected']:{form}} "
+            f"[{row['corrected_low']:{form}}, {row['corrected_high']:{form}}]"
+            if is_corrected
+            else None,
+            delta_color="off",
+            delta_arrow="off",
             help=f"95% interval {row['low']:{form}} to {row['high']:{form}}, by bootstrap over "
-            f"n = {row['n_papers']:,} papers with {row['n_uses']:,} uses",
+            f"n = {row['n_papers']:,} papers with {row['n_uses']:,} uses"
+            + ("" if is_corrected else f"; not corrected: {row['not_corrected']}"),
             width="content",
         )
+if measures["corrected"].notna().any():
+    st.caption(
+        "Corrected values are by gold papers, with 95% intervals; method.md says why the other "
+        "measures have none."
+    )
 over_time = by_year[(by_year["measure"] == _EFFECTIVE) & (by_year["group"] != "unknown")]
 if len(over_time) > 1:
     chart = charts.lines(

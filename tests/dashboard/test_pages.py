@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from builders import survey, use, work
+from builders import NOW, decision, survey, use, work
 from streamlit.testing.v1 import AppTest
 
 import dashboard
+from annotate.sampling import draw
 from data.corpus import Corpus
 from data.records import Work
 
@@ -153,6 +154,42 @@ def test_sources_are_ranked_and_their_concentration_told(
     metrics = {metric.label: metric.value for metric in app.metric}
     assert metrics["share of the first"] == "100%"
     assert table_of(app, "ranking-share")["share"] == [1.0]
+
+
+def with_gold(path: Path) -> None:
+    """100 papers of two years that are said to use ImageNet or COCO; two people read 80 of them."""
+    works = [work(f"W{i:03}", year=2019 + i % 2) for i in range(100)]
+    corpus = survey(
+        path, works, [use(w.id, ("ImageNet", "COCO")[n % 3 > 1]) for n, w in enumerate(works)]
+    )
+    draw(corpus, n=80, seed=1, now=NOW)
+    gold = {"queue": "gold", "blind": True, "proposed_dataset": None, "proposed_role": None}
+    with corpus.journal() as journal:
+        for paper in journal.sample()["work_id"].to_pylist():
+            for who in ("ann", "bob"):
+                own = {**gold, "work_id": paper, "reviewer": who}
+                name = "COCO" if int(paper[1:]) % 4 == 0 else "ImageNet"
+                said = {"dataset": name, "role": "source"}
+                journal.decide([decision(f"{who}{paper}", "add", **own, **said)])
+                journal.decide([decision(f"{who}{paper}d", "done", **own)])
+
+
+def test_what_gold_papers_correct_stands_beside_what_was_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_gold(tmp_path)
+    app = opened(tmp_path, "sources", monkeypatch)
+    assert not app.exception
+    deltas = {metric.label: metric.delta for metric in app.metric}
+    assert deltas["effective number (HHI)"].startswith("corrected 1.")
+    assert " [1." in deltas["effective number (HHI)"]
+    assert not deltas["gini"]
+    assert len(table_of(app, "concentration")["year"]) == 2
+    told = words(opened(tmp_path, "trends", monkeypatch))
+    assert "points since 2020: " in told
+    assert "] as found, " in told
+    assert "] corrected" in told
+    assert not opened(tmp_path, "quality", monkeypatch).exception
 
 
 def test_the_matrix_turns_to_targets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,15 @@
 
 import numpy as np
 import pytest
-from benchmarks.coverage import ANNOTATORS, PREVALENCES, held, simulate, transferring
+from benchmarks.coverage import (
+    ANNOTATORS,
+    PREVALENCES,
+    change,
+    held,
+    simulate,
+    transferring,
+    true_change,
+)
 
 from data.correction import (
     Counts,
@@ -182,6 +190,16 @@ def test_corrected_intervals_hold_under_simple_sampling_and_say_more_than_gold_a
     assert coverage >= 0.93
     alone = wilson(68, 150)
     assert width < 0.65 * (alone[1] - alone[0])
+
+
+@pytest.mark.parametrize("prevalence", PREVALENCES)
+def test_corrected_changes_hold_the_truth_of_biased_annotators(prevalence: float) -> None:
+    rng = np.random.default_rng(10)
+    for annotator in ANNOTATORS:
+        surveys = simulate(rng, 1000, prevalence, annotator, "stratified")
+        coverage, _, told = held(change(surveys), true_change(prevalence))
+        assert told > 0.9
+        assert coverage >= 0.93, annotator
 
 
 def test_raw_intervals_do_not_hold_the_truth() -> None:

@@ -27,6 +27,7 @@ from data.intervals import wilson
 from data.questions import frame, otherwise, selection
 from data.records import Decision, Use, Work, to_table
 from data.transfers import transfers
+from data.trends import note, shares
 
 
 def cube_of(uses: list[Use], works: list[Work], **options: object) -> Cube:
@@ -81,6 +82,69 @@ def test_the_interval_of_a_share_of_uses_is_as_wide_as_a_binomial_where_papers_u
     )
     low, high = wilson(120, 200)
     assert found.high - found.low == pytest.approx(high - low, rel=0.06)
+
+
+def in_two_thirds() -> tuple[Cube, pa.Table]:
+    """120 papers, said to use ImageNet two to one; 60 were read, ten of ImageNet's wrong."""
+    works = [work(f"W{i:03}") for i in range(120)]
+    uses = [use(f"W{i:03}", "COCO" if i % 3 == 0 else "ImageNet") for i in range(120)]
+    wrong = {i for i in range(60) if i % 6 == 1}
+    rows = [
+        {"work_id": f"W{i:03}", "stratum": "all", "weight": 2.0, "role": "source", "truth": True}
+        | {"dataset": "COCO" if i % 3 == 0 or i in wrong else "ImageNet"}
+        for i in range(60)
+    ]
+    return cube_of(uses, works), pa.Table.from_pylist(rows, schema=GOLD)
+
+
+def test_concentration_is_corrected_where_gold_papers_can_tell() -> None:
+    held, gold = in_two_thirds()
+    found = concentration(held, gold=gold).set_index("measure")
+    hhi, effective = found.loc["hhi"], found.loc["effective number (HHI)"]
+    assert hhi["value"] == pytest.approx((80**2 + 40**2) / 120**2)
+    # Of the 60 read 30 use either: 60 and 60 by weight. Each count varies by
+    # 120^2 (1 - 1/2) s^2 / 60, and s^2 is 1/2 x 1/2 x 60/59.
+    variance = 120**2 / 2 * 0.25 * (60 / 59) / 60
+    assert hhi["corrected"] == pytest.approx((2 * 60**2 - 2 * variance) / 120**2)
+    assert hhi["corrected_low"] < hhi["corrected"] < hhi["corrected_high"] < hhi["value"]
+    assert effective["corrected"] == pytest.approx(1 / hhi["corrected"])
+    assert effective["corrected_low"] == pytest.approx(1 / hhi["corrected_high"])
+    assert effective["n_gold"] == 60
+    assert pd.isna(effective["not_corrected"])
+    others = found.drop(["hhi", "effective number (HHI)"])
+    assert others["corrected"].isna().all()
+    assert others["not_corrected"].str.contains("hang on rare datasets").all()
+
+
+def test_concentration_says_why_it_is_not_corrected() -> None:
+    held, gold = in_two_thirds()
+    for options, why in (
+        ({}, "no gold labels"),
+        ({"gold": gold.slice(0, 29)}, "fewer than 30 gold papers with a named source: 29"),
+        ({"gold": gold, "role": "target", "where": Selection(among="transfer")}, "transfer"),
+        ({"gold": gold, "where": Selection(presence="named")}, "named or cited"),
+    ):
+        if "role" in options:
+            held = cube_of([use("W000"), use("W000", "BraTS", "target")], [work("W000")])
+        found = row_of(concentration(held, **options), measure="hhi")  # type: ignore[arg-type]
+        assert np.isnan(found.corrected)
+        assert why in found.not_corrected
+        held, _ = in_two_thirds()
+
+
+def test_gold_papers_of_another_kind_of_text_correct_nothing() -> None:
+    works = [work(f"W{i:03}") for i in range(120)]
+    _, gold = in_two_thirds()
+    held = cube_of(
+        [use(f"W{i:03}") for i in range(120)],
+        works,
+        full_texts=tuple(f"W{i:03}" for i in range(60)),
+    )
+    found = concentration(held, gold=gold)
+    hhi = found[found["measure"] == "hhi"].set_index("text")
+    assert hhi["n_gold"].to_dict() == {"full text": 60, "abstract": 0}
+    assert np.isfinite(hhi.loc["full text", "corrected"])
+    assert np.isnan(hhi.loc["abstract", "corrected"])
 
 
 # --- transfers and first use
@@ -177,6 +241,37 @@ def test_growth_of_a_survey() -> None:
     assert 0 < found["low"] < found["slope"] < found["high"]
     assert found["odds_ratio"] == pytest.approx(math.exp(found["slope"]))
     assert found["p"] < 0.001
+
+
+def test_a_change_is_of_the_periods_that_halve_the_papers_and_is_corrected() -> None:
+    # 2020 and 2021 have 60 papers, 2022 has 60: the cut is before 2022.
+    works = [
+        work(f"W{i:03}", year=2020 if i < 30 else 2021 if i < 60 else 2022) for i in range(120)
+    ]
+    held = cube_of([use(f"W{i:03}") for i in range(90)], [*works, work("W999", year=None)])
+    gold = gold_of(120, range(40, 80))
+    (found,) = growth(held, gold=gold).to_dict("records")
+    later, before = (
+        Selection(years=years, text="abstract") for years in ((2022, 2022), (2020, 2021))
+    )
+    (same,) = compare(held, later, before, gold=gold).to_dict("records")
+    assert (found["since"], found["change"]) == (2022, 30 / 60 - 1)
+    assert found["corrected"] == pytest.approx(20 / 60 - 20 / 60)
+    assert (found["change_low"], found["change_high"]) == (same["low"], same["high"])
+    for name in ("corrected", "corrected_low", "corrected_high", "not_corrected"):
+        assert found[name] == same[name]
+    (raw,) = growth(held).to_dict("records")
+    assert (raw["change"], raw["not_corrected"]) == (found["change"], "no gold labels")
+    assert np.isnan(raw["corrected"])
+    one = growth(held, where=Selection(years=(2022, 2022))).iloc[0]
+    assert (one.not_corrected, np.isnan(one.change)) == ("all papers are of one year", True)
+
+
+def test_each_kind_of_text_is_cut_by_its_own_papers() -> None:
+    works = [work(f"W{i:03}", year=2010 + i % 10) for i in range(100)]
+    full = tuple(f"W{i:03}" for i in range(100) if i % 10 < 2)
+    table = growth(cube_of([use(f"W{i:03}") for i in range(0, 100, 3)], works, full_texts=full))
+    assert table.set_index("text")["since"].to_dict() == {"full text": 2011, "abstract": 2016}
 
 
 # --- comparison
@@ -279,9 +374,7 @@ def test_five_findings_each_with_n_interval_and_how_sure() -> None:
     )
     assert found["implied"].n == 36  # W000 to W068 even, and I3's
     assert found["unnamed"].n == 1
-    assert found["concentration"].value == pytest.approx(
-        math.exp(-(2 / 3 * math.log(2 / 3) + 1 / 3 * math.log(1 / 3)))
-    )
+    assert found["concentration"].value == pytest.approx(1 / ((2 / 3) ** 2 + (1 / 3) ** 2))
     for finding in found.values():
         assert finding.text == "abstract"
         assert "errors are not in it" in finding.how_sure
@@ -307,7 +400,33 @@ def test_findings_on_nothing_and_corrected_by_gold() -> None:
     assert most.sure == "corrected"
     assert most.corrected == pytest.approx(0.5)
     assert "50% [" in most.sentence
+    assert "(found: 67% [58%, 74%], in 80 of 120)" in most.sentence
     assert "corrected for the annotator's errors" in most.how_sure
+
+
+def test_corrected_findings_tell_what_was_found_beside() -> None:
+    held, gold = in_two_thirds()
+    found = {each.name: each for each in findings(held, gold=gold)}["concentration"]
+    assert found.sure == "corrected"
+    assert found.value == pytest.approx(1.8)
+    assert found.corrected == pytest.approx(2.01709, rel=1e-5)  # as worked above
+    assert "as diverse as 2.0 [" in found.sentence
+    assert "(found: 1.8 [" in found.sentence
+    # ImageNet's papers of 2023 truly use CheXpert, all others what was said.
+    works = [work(f"W{i:03}", year=2017 if i < 60 else 2023) for i in range(120)]
+    held = cube_of([use(f"W{i:03}") for i in range(120)], works)
+    rows = [
+        {"work_id": f"W{i:03}", "stratum": "all", "weight": 1.0, "role": "source", "truth": True}
+        | {"dataset": "ImageNet" if i < 60 else "CheXpert"}
+        for i in range(120)
+    ]
+    gold = pa.Table.from_pylist(rows, schema=GOLD)
+    assert findings(held, gold=gold)[1].sure == "undetermined"  # none was found in any
+    some = cube_of([*(use(f"W{i:03}") for i in range(119)), use("W119", "CheXpert")], works)
+    medical = findings(some, gold=gold)[1]
+    assert medical.sure == "corrected"
+    assert "a change of +2 [-5, +9] percentage points as found" in medical.sentence
+    assert "and of +100 [" in medical.sentence
 
 
 def test_sensitivity_shows_each_finding_at_each_threshold() -> None:
@@ -377,17 +496,55 @@ def test_gold_labels_come_from_parquet_csv_and_json_lines(tmp_path: Path) -> Non
             read_labels(tmp_path / name)
 
 
-def test_papers_that_readers_differ_on_are_left_out_and_stood_for() -> None:
+def test_a_paper_that_readers_differ_on_is_read_as_each_has_it() -> None:
     pair = ("ImageNet", "source")
     papers = [
-        SimpleNamespace(work_id="W1", stratum="a", weight=10.0, uses={pair}, disputed=()),
-        SimpleNamespace(work_id="W2", stratum="a", weight=10.0, uses=(), disputed={pair}),
-        SimpleNamespace(work_id="W3", stratum="b", weight=4.0, uses=(), disputed=()),
+        SimpleNamespace(work_id="W001", stratum="a", weight=10.0, readings=[{pair}]),
+        SimpleNamespace(work_id="W002", stratum="a", weight=10.0, readings=[set(), {pair}]),
+        SimpleNamespace(work_id="W003", stratum="b", weight=4.0, readings=[set()]),
     ]
-    assert table_of(papers).select(["work_id", "dataset", "weight"]).to_pylist() == [
-        {"work_id": "W1", "dataset": "ImageNet", "weight": 20.0},
-        {"work_id": "W3", "dataset": None, "weight": 4.0},
+    table = table_of(papers)
+    assert table.select(["work_id", "dataset", "weight", "reading"]).to_pylist() == [
+        {"work_id": "W001", "dataset": "ImageNet", "weight": 10.0, "reading": None},
+        {"work_id": "W002", "dataset": None, "weight": 10.0, "reading": 0},
+        {"work_id": "W002", "dataset": "ImageNet", "weight": 10.0, "reading": 1},
+        {"work_id": "W003", "dataset": None, "weight": 4.0, "reading": None},
     ]
+    held = read(cube_of([], [work(f"W{i:03}") for i in range(1, 5)]), table)
+    assert (held.n, held.n_papers) == (4, 3)
+    assert sorted(zip(held.weight, held.part, strict=True)) == [
+        (4, 1), (10, 0.5), (10, 0.5), (10, 1),
+    ]  # fmt: skip
+
+
+def test_a_paper_that_readers_differ_on_counts_half_in_a_corrected_share() -> None:
+    # 40 papers, none of them said to use ImageNet; of 40 read, one does and two are disputed.
+    works = [work(f"W{i:03}") for i in range(40)]
+    pair = ("ImageNet", "source")
+    plain = [
+        SimpleNamespace(
+            work_id=f"W{i:03}", stratum="s", weight=1.0, readings=[{pair} if i < 1 else set()]
+        )
+        for i in range(38)
+    ]
+    differ = [
+        SimpleNamespace(work_id=f"W{i:03}", stratum="s", weight=1.0, readings=[{pair}, set()])
+        for i in (38, 39)
+    ]
+    held, gold = cube_of([use("W000", score=0.2)], works), table_of([*plain, *differ])
+    (row,) = shares(held, by="all", where=Selection(min_score=0.1), gold=gold).to_dict("records")
+    assert row["n_gold"] == 40
+    assert row["corrected"] == pytest.approx((1 + 2 * 0.5) / 40)
+    assert "by 40 gold papers, 2 of them as each reader has it" in note(held, gold=gold)
+    # Whether a paper transfers is asked of each reading: both readers of W039 say that it does.
+    both = SimpleNamespace(
+        work_id="W039", stratum="s", weight=1.0, readings=[{pair}, {("COCO", "source")}]
+    )
+    gold = table_of([*plain, differ[0], both])
+    (row,) = shares(
+        held, by="all", where=Selection(min_score=0.1, among="transfer"), gold=gold
+    ).to_dict("records")
+    assert row["corrected"] == pytest.approx((1 + 0.5 + 0.5) / (1 + 0.5 + 1))
 
 
 def test_weights_below_one_or_two_of_a_paper_are_refused() -> None:
