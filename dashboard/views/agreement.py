@@ -11,6 +11,8 @@ path = survey.directory()
 told = survey.reviewers(path, survey.stamp(path))
 
 st.title("Agreement")
+if n_disputes := survey.n_disputes(path, survey.stamp(path)):
+    st.page_link("views/adjudicate.py", label=f"In dispute, to be settled: {n_disputes}")
 frame = pd.DataFrame(told["agreement"])
 if frame.empty:
     st.info("No paper has been read by two people yet: `cats review` with a second name.")

@@ -7,10 +7,10 @@ from typing import cast
 import streamlit as st
 
 from annotate.review import Shown
-from dashboard import numbers, survey
+from dashboard import filters, numbers, survey
 from dashboard.panel.seat import work_through
 
-# Adjudicating has a page of its own.
+_ADJUDICATE = "views/adjudicate.py"  # a page of its own
 _QUEUES = {
     "uncertain": "claims whose scores are near one half",
     "gold": "the random sample, proposals hidden",
@@ -20,6 +20,16 @@ _QUEUES = {
     "recheck": "your own decisions, again",
 }
 
+asked = st.query_params.get("queue", "uncertain")
+if asked == "adjudicate":
+    kept = {name: value for name, value in st.query_params.items() if name != "queue"}
+    st.switch_page(_ADJUDICATE, query_params=kept)
+if asked not in _QUEUES:  # the list below would drop it without a word and show another queue
+    st.error(f"No queue is called {filters.as_text(repr(asked))}. Choose one:")
+    for name, about in _QUEUES.items():
+        kept = {**st.query_params.to_dict(), "queue": name}
+        st.page_link("views/review.py", label=f"{name}: {about}", query_params=kept)
+    st.stop()
 queue = st.sidebar.selectbox("Queue", list(_QUEUES), key="queue", bind="query-params")
 st.sidebar.caption(_QUEUES[queue])
 path = survey.directory()
