@@ -230,8 +230,8 @@ class _Session:
         if not self._send(item, verdict, shown_ms=shown_ms, **fields):
             return None
         # What settles one dispute may settle another.
-        left = "again" if self._name == "adjudicate" else "next"
-        return {"note": None, "add": "again"}.get(verdict, left)
+        after = "again" if self._name == "adjudicate" else "next"
+        return {"note": None, "add": "again"}.get(verdict, after)
 
     def _asked(self, verdict: str, item: Item) -> dict[str, Any]:
         if verdict == "note":

@@ -20,6 +20,11 @@ _QUEUES = {
     "recheck": "your own decisions, again",
 }
 
+
+def _choose(name: str) -> None:
+    st.session_state["queue"] = st.query_params["queue"] = name
+
+
 asked = st.query_params.get("queue", "uncertain")
 if asked == "adjudicate":
     kept = {name: value for name, value in st.query_params.items() if name != "queue"}
@@ -27,8 +32,7 @@ if asked == "adjudicate":
 if asked not in _QUEUES:  # the list below would drop it without a word and show another queue
     st.error(f"No queue is called {filters.as_text(repr(asked))}. Choose one:")
     for name, about in _QUEUES.items():
-        kept = {**st.query_params.to_dict(), "queue": name}
-        st.page_link("views/review.py", label=f"{name}: {about}", query_params=kept)
+        st.button(f"{name}: {about}", on_click=_choose, args=[name])
     st.stop()
 queue = st.sidebar.selectbox("Queue", list(_QUEUES), key="queue", bind="query-params")
 st.sidebar.caption(_QUEUES[queue])
