@@ -68,6 +68,21 @@ _POOL = 50  # so many times the limit are looked at to put together what one pap
 
 
 @dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one person says of a claim in dispute, and of its paper besides.
+
+    Args:
+        decision: that says yes or no to the claim, or skips it.
+        also: those by which the person says yes to other uses in the paper, oldest first.
+        noted: all of the person's standing ones on the paper that have a note, oldest first.
+    """
+
+    decision: Decision
+    also: tuple[Decision, ...] = ()
+    noted: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Item:
     """One thing to show: a claim, a whole paper (no dataset), or a name that is in no catalogue.
 
@@ -81,7 +96,7 @@ class Item:
         claims: of a paper in queue `paper`, its claims, each an item of its own.
         name: of a new name, where it stands; `n_papers` says in how many papers.
         own: this reviewer's standing events on the paper, oldest first.
-        others: to an adjudicator, the decisions that differ; else none.
+        others: to an adjudicator, what each person says; else none.
         stratum, weight: of a gold paper.
     """
 
@@ -100,7 +115,7 @@ class Item:
     name: Candidate | None = None
     n_papers: int | None = None
     own: tuple[Decision, ...] = ()
-    others: tuple[Decision, ...] = ()
+    others: tuple[Opinion, ...] = ()
 
     @property
     def key(self) -> str:
@@ -220,11 +235,13 @@ _ADJUDICATE = """
 waiting AS (
     SELECT work_id, dataset, role, score, annotator
     FROM tally LEFT JOIN proposed USING (work_id, dataset, role)
+    ANTI JOIN seen USING (work_id, dataset, role)
     ANTI JOIN open_gold USING (work_id)
     SEMI JOIN papers USING (work_id)
-    WHERE NOT is_settled AND n_yes > 0 AND n_no > 0
+    WHERE NOT by_me AND NOT is_settled AND n_yes > 0 AND n_no > 0
 )
-SELECT waiting.* FROM waiting ORDER BY md5(work_id), work_id, dataset, role LIMIT $limit"""
+SELECT waiting.* FROM waiting LEFT JOIN taken_back USING (work_id, dataset, role)
+ORDER BY taken_back."at" DESC NULLS LAST, md5(work_id), work_id, dataset, role LIMIT $limit"""
 
 _GOLD = """
 left_by_me AS (
@@ -299,8 +316,8 @@ def queue(
         name: `gold` (papers of the sample, blind, two readers each), `uncertain` (scores nearest
             0.5, claims of one paper together, a share of them for two people), `disagree` (two
             people differ, or one and the annotator), `new-name`, `paper` (everything in it),
-            `adjudicate` (both have spoken and differ; `others` has what they said), `recheck`
-            (only the repeats).
+            `adjudicate` (both have spoken and differ, and this reviewer has not; `others` has what
+            they said), `recheck` (only the repeats).
         overlap: share of claims that two people decide on; the others wait for one.
         work_id: of queue `paper` or `gold`, that one alone, also if this reviewer has closed it.
     """
@@ -325,7 +342,11 @@ def queue(
         else:
             items.append(_with_uses(item, its))
     if name == "adjudicate":
-        return [replace(item, others=_differing(db, item)) for item in items]
+        voted = _votes_on(db, works)
+        return [
+            replace(item, others=_opinions(item, voted[item.work_id], said[item.work_id]))
+            for item in items
+        ]
     return items
 
 
@@ -398,15 +419,52 @@ def _said(db: duckdb.DuckDBPyConnection, works: Sequence[str]) -> dict[str, list
     return found
 
 
-def _differing(db: duckdb.DuckDBPyConnection, item: Item) -> tuple[Decision, ...]:
-    """What each person said of an item that is to be adjudicated, one decision each."""
+def _votes_on(
+    db: duckdb.DuckDBPyConnection, works: Sequence[str]
+) -> dict[str, list[Mapping[str, Any]]]:
+    """What readers say of the claims of works; adjudicators are none of them."""
     table = db.sql(
-        "SELECT decisions.* FROM decisions SEMI JOIN (SELECT uid FROM votes WHERE "
-        "work_id = $work AND dataset = $dataset AND role = $role) AS own USING (uid) "
-        'ORDER BY "at", uid',
-        params={"work": item.work_id, "dataset": item.dataset, "role": item.role},
+        "SELECT * FROM votes WHERE NOT adjudicates AND work_id IN (SELECT unnest($works))",
+        params={"works": list(works)},
     ).to_arrow_table()
-    return tuple(from_table(Decision, table))
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    for row in table.to_pylist():
+        found.setdefault(row["work_id"], []).append(row)
+    return found
+
+
+def _opinions(
+    item: Item, voted: Iterable[Mapping[str, Any]], said: Sequence[Decision]
+) -> tuple[Opinion, ...]:
+    """What each person says of an item that is to be adjudicated, first who spoke first.
+
+    Args:
+        voted: the votes on the item's paper.
+        said: the standing decisions on it, oldest first.
+    """
+    claim = (item.dataset, item.role)
+    on_it: set[str] = set()
+    elsewhere: set[str] = set()
+    for row in voted:
+        if (row["dataset"], row["role"]) == claim:
+            on_it.add(row["uid"])
+        elif row["yes"]:
+            elsewhere.add(row["uid"])
+    skipped = [
+        made
+        for made in said
+        if made.verdict == "skip" and (made.proposed_dataset, made.proposed_role) == claim
+    ]
+    words = {made.reviewer: made for made in skipped}
+    words |= {made.reviewer: made for made in said if made.uid in on_it}
+    return tuple(
+        Opinion(
+            word,
+            also=tuple(d for d in said if d.reviewer == who and d.uid in elsewhere - {word.uid}),
+            noted=tuple(d for d in said if d.reviewer == who and d.note),
+        )
+        for who, word in sorted(words.items(), key=lambda each: (each[1].at, each[1].uid))
+    )
 
 
 def _names(db: duckdb.DuckDBPyConnection, reviewer: str, limit: int) -> list[Item]:

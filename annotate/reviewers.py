@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import combinations
 from statistics import median
@@ -74,7 +74,10 @@ class SelfAgreement:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Decisions of a reviewer in a queue, and the median of the seconds they were on the screen."""
+    """Standing decisions of a reviewer in a queue, and the median of the seconds that they took.
+
+    Only those that say something, and whose time on the screen is known.
+    """
 
     reviewer: str
     queue: str
@@ -233,13 +236,16 @@ def _confusions(units: Sequence[_Unit]) -> list[Confusion]:
     return found
 
 
-def _repeats(decisions: Sequence[Decision]) -> list[SelfAgreement]:
+def _standing(decisions: Sequence[Decision], verdicts: Container[str]) -> list[Decision]:
     undone = {made.undoes for made in decisions if made.verdict == "undo"}
+    return [made for made in decisions if made.verdict in verdicts and made.uid not in undone]
+
+
+def _repeats(decisions: Sequence[Decision]) -> list[SelfAgreement]:
     first: dict[tuple[str, str, str | None, str | None], Any] = {}
     same: dict[str, list[bool]] = {}
-    for made in sorted(decisions, key=lambda made: (made.at, made.uid)):
-        if made.verdict not in ("accept", "reject", "edit") or made.uid in undone:
-            continue
+    standing = _standing(decisions, ("accept", "reject", "edit"))
+    for made in sorted(standing, key=lambda made: (made.at, made.uid)):
         thing = made.reviewer, made.work_id, made.proposed_dataset, made.proposed_role
         said = made.dataset, made.role
         if made.queue != "recheck":
@@ -254,8 +260,8 @@ def _repeats(decisions: Sequence[Decision]) -> list[SelfAgreement]:
 
 def _pace(decisions: Sequence[Decision]) -> list[Pace]:
     shown: dict[tuple[str, str], list[int]] = {}
-    for made in decisions:
-        if made.shown_ms is not None and made.verdict not in ("undo", "note"):
+    for made in _standing(decisions, ("accept", "reject", "edit", "done")):
+        if made.shown_ms is not None:
             shown.setdefault((made.reviewer, made.queue or "-"), []).append(made.shown_ms)
     return [
         Pace(who, queue, len(own), median(own) / 1000)

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.text import Text
 
 from annotate.naming import Choice, named
-from annotate.review import Item, Progress, Shown, progress, queue, record
+from annotate.review import Item, Opinion, Progress, Shown, progress, queue, record
 from data.catalogue import load, own_tables
 from data.corpus import Corpus
 from data.records import Decision, Role, Use
@@ -233,7 +233,9 @@ class _Session:
         fields = {"role": role} if role and verdict == "edit" else self._asked(verdict, item)
         if not self._send(item, verdict, shown_ms=shown_ms, **fields):
             return None
-        return {"note": None, "add": "again"}.get(verdict, "next")
+        # What settles one dispute may settle another.
+        after = "again" if self._name == "adjudicate" else "next"
+        return {"note": None, "add": "again"}.get(verdict, after)
 
     def _asked(self, verdict: str, item: Item) -> dict[str, Any]:
         if verdict == "note":
@@ -296,8 +298,17 @@ class _Session:
             self._show_evidence(item)
         for made in item.own:
             self._console.print(Text(f"you said: {_said(made)}", "dim"))
-        for made in item.others:
-            self._console.print(Text(f"{plain(made.reviewer)} said: {_said(made)}"))
+        for one in item.others:
+            self._show_opinion(one)
+
+    def _show_opinion(self, one: Opinion) -> None:
+        who = plain(one.decision.reviewer)
+        self._console.print(Text(f"{who} said: {_said(one.decision)}"))
+        for made in one.also:
+            self._console.print(Text(plain(f"  and {made.dataset} as {made.role}"), "dim"))
+        for made in one.noted:
+            if made.uid != one.decision.uid:
+                self._console.print(Text(f"  noted: {_said(made)}", "dim"))
 
     def _show_evidence(self, item: Item) -> None:
         for use in item.uses or ((item.name,) if item.name else ()):

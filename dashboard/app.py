@@ -68,7 +68,7 @@ at_the_panel = [
 ]
 if survey.is_reviewed():
     pages += [*at_the_panel, _page("agreement", "Agreement", "handshake")]
-page = st.navigation(pages)
+page = st.navigation(pages, expanded=True)  # none of them behind a button
 st.html(STYLE)
 if page not in at_the_panel:  # there each key changes the survey, and the panel says its title
     if survey.is_sample(path):

@@ -15,6 +15,7 @@ import duckdb
 import pandas as pd
 import streamlit as st
 
+from annotate.review import progress
 from annotate.reviewers import survey_reviewers
 from data.account import Account, account
 from data.catalogue import Catalogue, load, own_table, own_tables
@@ -121,6 +122,13 @@ def reviewers(path: Path, at: str) -> dict[str, Any]:
     """`annotate.reviewers.survey_reviewers`, as plain lists and numbers."""
     with connected(path, at) as db:
         return survey_reviewers(db).as_json()
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def n_disputes(path: Path, at: str, reviewer: str = "") -> int:
+    """Claims that wait in queue `adjudicate`: for this reviewer, or for anybody if ""."""
+    with connected(path, at) as db:
+        return progress(db, name="adjudicate", reviewer=reviewer).waiting
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

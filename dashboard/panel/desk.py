@@ -72,9 +72,7 @@ class Desk:
             decisions, self._read_to = journal.decisions_since(0)
         self._own = {made.uid: made for made in decisions if made.reviewer == reviewer}
         self._undone = {made.undoes for made in self._own.values() if made.verdict == "undo"}
-        with corpus.connect() as db:
-            at_start = progress(db, name=name, reviewer=reviewer)
-        self._done, self._total = at_start.done, at_start.total
+        self._count()
         self._stop = self._still_needed()
         self._fill()
 
@@ -183,8 +181,17 @@ class Desk:
                 self._done += self._is_here(made) and made.verdict in self._counts
         if any(made.verdict in ("done", "undo") for made in own):
             self._stop = self._still_needed()
-        if own and self._is_more and len(self._items) < _AHEAD:
+        if news and self.name == "adjudicate":
+            # A decision may settle other disputes too, and what other people say may end one.
+            self._count()
             self._fill()
+        elif own and self._is_more and len(self._items) < _AHEAD:
+            self._fill()
+
+    def _count(self) -> None:
+        with self.corpus.connect() as db:
+            now = progress(db, name=self.name, reviewer=self.reviewer)
+        self._done, self._total = now.done, now.total
 
     def _still_needed(self) -> str:
         """In queue `gold`: how far the survey's most used source is from a narrow interval."""

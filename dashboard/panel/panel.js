@@ -261,8 +261,10 @@ class Panel {
     this.last = Math.max(this.last, event.made);
     if (["add", "note"].includes(event.verdict) || event.adds) return;
     this.front = this.front.filter((id) => id !== event.item);
-    if (event.verdict !== "undo") this.gone.set(event.item, event.uid);
-    else {
+    if (event.verdict !== "undo") {
+      for (const id of [event.item, event.settles ?? event.item]) this.gone.set(id, event.uid);
+    } else {
+      for (const [id, uid] of this.gone) if (uid === event.undoes) this.gone.delete(id);
       this.gone.delete(event.item);
       if (isOwn) this.front = [event.item, ...this.front];
     }
@@ -293,8 +295,11 @@ class Panel {
     if (!item) return;
     if (this.isClosed(item)) return this.goOn(item);
     this.looking = null;
+    const { dataset, role } = { dataset: item.dataset, role: item.role, ...decided };
+    // An adjudicator's edit settles two disputes: it says no to the item, and yes to this one.
+    const settles = item.others.length ? { settles: `${item.work}|${dataset}|${role}` } : {};
     this.make(verdict, item, {
-      dataset: item.dataset, role: item.role, ...decided, ...this.about(item, this.takeNotes(item)), shown_ms: this.shownMs(),
+      dataset, role, ...settles, ...this.about(item, this.takeNotes(item)), shown_ms: this.shownMs(),
     });
     this.settle();
     this.afterPaint();
@@ -350,6 +355,9 @@ class Panel {
     const adds = event.verdict === "add";
     this.make("undo", { id: event.item, work: event.work }, { undoes: event.uid, adds });
     this.known.delete(event.uid);
+    if (event.note && !this.notes.has(event.item)) {
+      this.notes.set(event.item, { key: event.item, item: event.item, text: event.note });
+    }
     if (!adds) {
       this.current = event.item;
       this.looking = this.drawn = null;
@@ -515,10 +523,11 @@ class Panel {
     const said = item?.others ?? [];
     this.at.others.hidden = said.length === 0;
     this.at.said.replaceChildren(
-      ...said.map(({ who, said, note }) => {
+      ...said.map(({ who, said, uses, notes }) => {
         const row = node("li", "");
         row.append(node("bdi", who), " ", node("b", said));
-        if (note) row.append(node("small", note));
+        if (uses.length) row.append(alsoSaid(uses));
+        for (const { on, text } of notes) row.append(node("q", on ? `${on}: ${text}` : text));
         return row;
       }),
     );
@@ -1037,6 +1046,13 @@ function cell(content) {
   const made = node("td", "");
   made.append(content);
   return made;
+}
+
+/** What else a person says that the paper uses. */
+function alsoSaid(uses) {
+  const row = node("p", "in this paper:");
+  for (const { dataset, role } of uses) row.append(" ", node("bdi", dataset), " ", node("span", role, `role ${role}`));
+  return row;
 }
 
 /** Runs [text, classes] as nodes; a run with a class is a mark, its dataset named in the title. */

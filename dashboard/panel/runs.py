@@ -30,7 +30,8 @@ def runs(
     """`text` in pieces, in order, whose texts joined are `text`.
 
     Args:
-        spans: start, end, role, dataset and own of each use; `own` ones are what is asked about.
+        spans: start, end, role, dataset, own and who of each use; `own` ones are what is asked
+            about, and `who` is the person who selected the words, or "".
         sentence: the evidence, if it is in the text; cue words are marked in it only.
     """
     first = text.find(sentence) if sentence else -1
@@ -70,4 +71,5 @@ def _classes(
 
 
 def _says(span: Mapping[str, Any]) -> str:
-    return f"{span['dataset']}: {span['role']}" if span["role"] else str(span["dataset"])
+    said = f"{span['dataset']}: {span['role']}" if span["role"] else str(span["dataset"])
+    return f"{said}, {span['who']}" if span["who"] else said

@@ -7,7 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from annotate.review import Shown
-from dashboard import identity
+from dashboard import identity, survey
 from dashboard.panel.component import panel
 from dashboard.panel.desk import Desk
 from data.corpus import Corpus
@@ -35,8 +35,31 @@ def work_through(
         paper: of queues `gold` and `paper`, the work that is shown first.
     """
     st.html(f'{_STYLE}<h1 class="cats-unseen">{heading}</h1>')
-    if reviewer() is not None:
+    who = reviewer()
+    if who is not None:
+        _tell_disputes(path, name, who)
         _panel(path, name, trend, paper)
+
+
+def _tell_disputes(path: Path, name: Shown, who: str) -> None:
+    """Beside the menu: what waits in the queue that people forget, as it was on opening."""
+    try:
+        at = survey.stamp(path)
+        n_own = survey.n_disputes(path, at, who)
+        n_others = survey.n_disputes(path, at) - n_own if name == "adjudicate" else 0
+    except (CatsError, OSError):
+        return  # the panel says what is wrong with the survey
+    if name != "adjudicate" and n_own:
+        kept = {key: value for key, value in st.query_params.items() if key == "reviewer"}
+        told = "1 dispute waits" if n_own == 1 else f"{n_own} disputes wait"
+        st.sidebar.page_link(
+            "views/adjudicate.py", label=f"{told} for you to settle", query_params=kept
+        )
+    if n_others:
+        st.sidebar.caption(
+            f"In dispute and not shown, since you took part or skipped it: {n_others}. "
+            "Somebody else settles it."
+        )
 
 
 def reviewer() -> str | None:

@@ -8,13 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from annotate.naming import choices
-from annotate.review import Item
+from annotate.review import Item, Opinion
+from annotate.sentences import Sentences
 from dashboard.panel.runs import Run, runs
 from data.catalogue import PSEUDO_IDS, load, own_tables
 from data.records import Decision, Use
 
 _CODEBOOK = Path(__file__).parents[2] / "annotate" / "codebook.md"
-_SAID = {"accept": "yes", "reject": "no", "done": "closed the paper without it"}
+_SAID = {
+    "accept": "yes",
+    "reject": "no",
+    "done": "closed the paper without it",
+    "skip": "skipped it",
+}
 _NOWHERE = "not in the catalogue"
 
 
@@ -42,13 +48,16 @@ def item(
     """
     shown = () if item.blind else uses
     places = [item.name] if item.name else [*item.uses]
-    texts = _texts(work, passages, {(one.section, one.order) for one in places}, whole=item.blind)
+    selected = _selected(item)
+    # Where nobody found a place, the whole text is to be read.
+    to_read = {(one.section, one.order) for one in [*places, *selected]} if places else set()
+    texts = _texts(work, passages, to_read, whole=item.blind)
     title, *rest = [
         {
             "label": section,
             "section": section,
             "order": order,
-            "text": _marked(item, shown, section, order, text or ""),
+            "text": _marked(item, [*shown, *selected], section, order, text or ""),
         }
         for section, order, text in texts
     ]
@@ -62,7 +71,7 @@ def item(
         "dataset": item.dataset,
         "role": item.role,
         "how": _how(item),
-        "evidence": places[0].evidence if places else "",
+        "evidence": places[0].evidence if places else _shaded([title, *rest]),
         "title": title["text"] or [("(untitled)", "", "")],
         "passages": rest,
         "about": " \u00b7 ".join(str(v) for v in (work["year"], work["venue"], work["id"]) if v),
@@ -70,7 +79,7 @@ def item(
         "linkText": link_text,
         "uses": _uses(item, shown),
         "made": own,
-        "others": [_other(one) for one in item.others],
+        "others": [_other(one, item) for one in item.others],
     }
 
 
@@ -107,7 +116,7 @@ def _ask(item: Item) -> tuple[str, str]:
     if item.name:
         return "Is", "the name of a dataset, used here as"
     if item.dataset in PSEUDO_IDS:
-        return "Does this paper take ready-made weights, trained on", "data, as"
+        return "Does this paper take ready-made weights whose training data are", "and serve as"
     if item.dataset is not None:
         return "Does this paper use", "as" if item.role else "?"
     if item.blind:
@@ -144,25 +153,51 @@ def _texts(
     ]
 
 
-def _marked(item: Item, shown: Iterable[Use], section: str, order: int, text: str) -> list[Run]:
-    here = [use for use in shown if (use.section, use.order) == (section, order)]
+def _marked(
+    item: Item, shown: Iterable[Use | Decision], section: str, order: int, text: str
+) -> list[Run]:
     spans: list[dict[str, Any]] = [
         {
-            "start": use.start,
-            "end": use.end,
-            "dataset": use.dataset,
-            "role": use.role,
-            "own": (use.dataset, use.role) == (item.dataset, item.role),
+            "start": one.start,
+            "end": one.end,
+            "dataset": one.dataset,
+            "role": one.role,
+            "own": (one.dataset, one.role) == (item.dataset, item.role),
+            "who": one.reviewer if isinstance(one, Decision) else "",
         }
-        for use in here
+        for one in shown
+        if (one.section, one.order) == (section, order)
     ]
     asked = [use.evidence for use in item.uses if (use.section, use.order) == (section, order)]
     name = item.name
     if name and (name.section, name.order) == (section, order):
-        said = {"dataset": name.name, "role": name.role, "own": True}
+        said = {"dataset": name.name, "role": name.role, "own": True, "who": ""}
         spans.append({"start": name.start, "end": name.end, **said})
         asked.append(name.evidence)
+    if not asked:  # what people selected has no sentence of its own
+        asked = [_sentence(text, span["start"]) for span in spans if span["own"]]
     return runs(text, spans, sentence=asked[0] if asked else None)
+
+
+def _selected(item: Item) -> list[Decision]:
+    """Decisions whose words people selected: on a claim in dispute, and on what else they found."""
+    made = (each for one in item.others for each in (one.decision, *one.also))
+    return [each for each in made if each.section is not None]
+
+
+def _sentence(text: str, place: int) -> str:
+    sentences = Sentences(text)
+    start, end = sentences.span(sentences.number(place))
+    return text[start:end].strip()
+
+
+def _shaded(passages: Iterable[Mapping[str, Any]]) -> str:
+    """The sentence that is shaded as evidence, in the first passage that has one; else ""."""
+    for passage in passages:
+        words = "".join(text for text, css, _ in passage["text"] if "evidence" in css)
+        if words:
+            return words
+    return ""
 
 
 def _uses(item: Item, shown: Iterable[Use]) -> list[dict[str, Any]]:
@@ -176,9 +211,25 @@ def _uses(item: Item, shown: Iterable[Use]) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def _other(decision: Decision) -> dict[str, Any]:
+def _other(opinion: Opinion, item: Item) -> dict[str, Any]:
+    decision = opinion.decision
     said = _SAID.get(decision.verdict) or f"it is {decision.dataset} as {decision.role}"
-    return {"who": decision.reviewer, "said": said, "note": decision.note or ""}
+    if decision.verdict == "done" and not opinion.also:
+        said = "closed the paper, no dataset in it"
+    uses = {(made.dataset, made.role): None for made in opinion.also}
+    return {
+        "who": decision.reviewer,
+        "said": said,
+        "uses": [{"dataset": dataset, "role": role} for dataset, role in uses],
+        "notes": [_note(made, item) for made in opinion.noted],
+    }
+
+
+def _note(made: Decision, item: Item) -> dict[str, str | None]:
+    """A note, and what it is on unless that is the claim in dispute or the whole paper."""
+    dataset, role = made.proposed_dataset or made.dataset, made.proposed_role or made.role
+    is_here = dataset is None or (dataset, role) == (item.dataset, item.role)
+    return {"on": "" if is_here else f"{dataset} as {role}", "text": made.note}
 
 
 def _link(work: Mapping[str, Any]) -> tuple[str, str]:

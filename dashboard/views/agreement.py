@@ -11,6 +11,10 @@ path = survey.directory()
 told = survey.reviewers(path, survey.stamp(path))
 
 st.title("Agreement")
+if n_disputes := survey.n_disputes(path, survey.stamp(path)):
+    known = {key: value for key, value in st.query_params.items() if key == "reviewer"}
+    label = f"In dispute, to be settled: {n_disputes}"
+    st.page_link("views/adjudicate.py", label=label, query_params=known)
 frame = pd.DataFrame(told["agreement"])
 if frame.empty:
     st.info("No paper has been read by two people yet: `cats review` with a second name.")

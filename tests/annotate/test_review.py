@@ -213,11 +213,71 @@ def test_what_a_gold_reader_does_not_add_he_denies(tmp_path: Path) -> None:
     assert states(corpus)["W1", "COCO", "target"] == "disputed"
     disputes = shown(corpus, "adjudicate", "eve")
     assert {item.key for item in disputes} == {"W1|COCO|target", "W1|ImageNet|source"}
-    assert [[d.verdict for d in item.others] for item in disputes] == [["add", "done"]] * 2
+    words = [[one.decision.verdict for one in item.others] for item in disputes]
+    assert words == [["add", "done"]] * 2
     (coco,) = (item for item in disputes if item.dataset == "COCO")
     sent(corpus, press(coco, "reject", "e"), reviewer="eve", after=2)
     assert states(corpus)["W1", "COCO", "target"] == "rejected"
     assert len(shown(corpus, "adjudicate", "eve")) == 1
+
+
+# --- adjudicate -------------------------------------------------------------------------------
+
+
+def disputed(path: Path) -> Corpus:
+    """Gold paper W1, closed by two: ann took COCO for a source, bob for a target."""
+    corpus = corpus_of(path)
+    drawn(corpus, "W1")
+    sent(
+        corpus,
+        press(PAPER, "add", "a1", dataset="COCO", role="source", note="trained on it first"),
+        press(PAPER, "add", "a2", dataset="LiTS", role="target"),
+        press(PAPER, "done", "a3", note="section 3 tells"),
+    )
+    sent(
+        corpus,
+        press(PAPER, "add", "b1", dataset="COCO", role="target", note="taken back"),
+        press(None, "undo", "b2", undoes="b1"),
+        press(PAPER, "add", "b3", dataset="COCO", role="target"),
+        press(PAPER, "done", "b4", note="only tested"),
+        reviewer="bob",
+        after=1,
+    )
+    return corpus
+
+
+def test_an_adjudicator_gets_all_notes_and_what_each_says_instead(tmp_path: Path) -> None:
+    corpus = disputed(tmp_path)
+    by_key = {item.key: item for item in shown(corpus, "adjudicate", "eve")}
+    assert set(by_key) == {"W1|COCO|source", "W1|COCO|target", "W1|LiTS|target"}
+    ann, bob = by_key["W1|COCO|source"].others
+    assert (ann.decision.uid, bob.decision.uid) == ("a1", "b4")
+    assert [d.note for d in ann.noted] == ["trained on it first", "section 3 tells"]
+    assert [d.note for d in bob.noted] == ["only tested"]
+    assert [(d.dataset, d.role) for d in ann.also] == [("LiTS", "target")]
+    assert [(d.dataset, d.role) for d in bob.also] == [("COCO", "target")]
+
+
+def test_a_skipped_dispute_goes_to_somebody_else_with_the_reason(tmp_path: Path) -> None:
+    corpus = disputed(tmp_path)
+    first, *others = shown(corpus, "adjudicate", "eve")
+    sent(corpus, press(first, "skip", "e1", note="cannot tell"), reviewer="eve", after=2)
+    assert keys(corpus, "adjudicate", "eve") == [item.key for item in others]
+    *_, eve = shown(corpus, "adjudicate", "zoe")[0].others
+    assert (eve.decision.verdict, eve.decision.note) == ("skip", "cannot tell")
+    sent(corpus, press(others[0], "skip", "e2"), reviewer="eve", after=3)
+    sent(corpus, press(None, "undo", "e3", undoes="e2"), reviewer="eve", after=4)
+    assert keys(corpus, "adjudicate", "eve")[0] == others[0].key
+
+
+def test_who_took_part_in_a_dispute_does_not_settle_it(tmp_path: Path) -> None:
+    corpus = disputed(tmp_path)
+    assert keys(corpus, "adjudicate", "ann") == keys(corpus, "adjudicate", "bob") == []
+    with corpus.connect() as db:
+        waiting = [
+            progress(db, name="adjudicate", reviewer=who).waiting for who in ("ann", "eve", "")
+        ]
+    assert waiting == [0, 3, 3]
 
 
 # --- disagree, paper, new-name ----------------------------------------------------------------

@@ -137,6 +137,19 @@ def test_the_pace_is_a_median_by_queue(tmp_path: Path) -> None:
     assert (pace.queue, pace.n, pace.median_s) == ("uncertain", 3, 2.0)
 
 
+def test_the_pace_counts_what_stands_and_says_something(tmp_path: Path) -> None:
+    shown = {"shown_ms": 3000, "queue": "adjudicate"}
+    corpus = corpus_of(
+        tmp_path,
+        decision("a", "reject", **shown),
+        decision("b", "skip", work_id="W1", **shown),
+        decision("c", "reject", work_id="W2", **shown),
+        decision("d", "undo", work_id="W2", undoes="c"),
+    )
+    (pace,) = told(corpus).pace
+    assert (pace.queue, pace.n) == ("adjudicate", 1)
+
+
 def test_nobody_gives_nothing(tmp_path: Path) -> None:
     assert told(survey(tmp_path)).as_json() == {
         "agreement": [],

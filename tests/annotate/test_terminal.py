@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from builders import NOW, candidate, survey, use, work
 
+from annotate.review import Item, record
 from annotate.sampling import draw
 from annotate.terminal import plain
 from data.corpus import Corpus
@@ -246,6 +247,25 @@ def test_gold_shows_the_text_and_no_proposal(tmp_path: Path) -> None:
         ("add", True, "gold"),
         ("done", True, "gold"),
     ]
+
+
+def test_a_dispute_that_another_settled_is_not_asked(tmp_path: Path) -> None:
+    corpus = corpus_of(tmp_path, 1)
+    paper = Item("gold", "W00", blind=True)
+    right = {"dataset": "COCO", "note": "see section 3"}
+    with corpus.journal() as journal:
+        journal.set_frame([("W00", "all", 0)], n=1, seed=0, now=NOW)
+    for who, role in (("bea", "source"), ("bob", "target")):
+        add = {"uid": who, "verdict": "add", "token": paper.token, "role": role, **right}
+        done = {"uid": f"{who}2", "verdict": "done", "token": paper.token}
+        record(corpus, [add, done], reviewer=who, now=NOW)
+    told = piped(corpus, "t\nk\n", "--queue", "adjudicate").stdout
+    assert "bob said: done" in told
+    assert "and COCO as target" in told
+    assert "noted: add COCO as target (see section 3)" in told
+    assert told.count("Is COCO as") == 1
+    assert "Nothing waits" in told
+    assert [(d.verdict, d.role) for d in decisions(corpus)[4:]] == [("edit", "target")]
 
 
 def test_a_new_name_is_asked_with_its_evidence(tmp_path: Path) -> None:

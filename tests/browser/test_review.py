@@ -6,11 +6,12 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-from builders import NOW, survey, use, work
+from builders import NOW, decision, survey, use, work
 from served import CHROMIUM, Server, serving, slowed
 from spoken import NAMED
 
@@ -597,6 +598,64 @@ def test_the_next_item_is_announced_and_focus_stays(server: Server, context: Any
     )
     playwright.expect(button).to_be_focused()
     rested(page)
+
+
+def in_dispute(path: Path) -> Corpus:
+    """Gold papers closed by two: ann has COCO as source in each, bob as target."""
+    corpus = survey(path, [work(f"W{n}", title=f"Paper {n}", abstract=TEXT) for n in range(2)])
+    with corpus.journal() as journal:
+        journal.set_frame([(f"W{n}", "all", n) for n in range(2)], n=2, seed=0, now=NOW)
+        for n, (who, role) in product(range(2), (("ann", "source"), ("bob", "target"))):
+            gold = {"work_id": f"W{n}", "queue": "gold", "blind": True, "reviewer": who}
+            gold |= {"proposed_dataset": None, "proposed_role": None}
+            place = {"section": "abstract", "order": 0, "start": 16, "end": 24}
+            add = {"dataset": "COCO", "role": role, **place}
+            journal.decide([decision(f"{who}{n}", "add", **add, **gold)])
+            journal.decide([decision(f"{who}{n}d", "done", note=f"as {who} reads", **gold)])
+    return corpus
+
+
+def test_an_adjudicator_settles_each_dispute_once(tmp_path: Path, context: Any) -> None:
+    corpus = in_dispute(tmp_path / "s")
+    with serving(corpus.path, "dashboard", "--review") as server:
+        # The queue has a page of its own, and all pages are in the menu.
+        page = opened(context, server.url, "cyn", queue="adjudicate")
+        assert "/adjudicate" in page.url
+        for name in ("Adjudicate", "Agreement"):
+            page.get_by_role("link", name=name, exact=True).wait_for()
+        expect = playwright.expect
+        said = page.locator(".panel .others")
+        expect(said).to_contain_text("ann it is COCO as source")
+        expect(said).to_contain_text("in this paper: COCO target")
+        expect(said.locator("q")).to_have_text(["as ann reads", "as bob reads"])
+        expect(page.locator(".panel mark.own")).to_have_text("ImageNet")
+        page.keyboard.press("n")
+        page.keyboard.type("tested on it")
+        page.keyboard.press("Enter")
+        paper = item(page).split("|")[0]
+        page.keyboard.press("t")  # COCO is a target: no to the source, yes to the target
+        assert item(page).split("|")[0] != paper
+        rested(page)
+        expect(page.locator(".panel [data-at=total]")).to_have_text("3")
+        page.keyboard.press("u")
+        assert item(page) == f"{paper}|COCO|source"
+        expect(page.locator(".panel [data-at=notes]")).to_have_text("tested on it")
+        rested(page)
+        expect(page.locator(".panel [data-at=total]")).to_have_text("4")
+        page.keyboard.press("k")
+        skipped, shown = f"{paper}|COCO|source", item(page)
+        rested(page)
+        page.reload()
+        page.locator(f".panel[data-item='{shown}']").wait_for()
+        rested(page)
+        page.keyboard.type("kkk")
+        page.get_by_text("Nothing waits for your decision.").first.wait_for()
+        rested(page)
+    made = made_by(corpus, "cyn")
+    assert [d.verdict for d in made] == ["edit", "undo", "skip", "skip", "skip", "skip"]
+    on = [f"{d.work_id}|{d.proposed_dataset}|{d.proposed_role}" for d in made[2:]]
+    assert on[0] == skipped
+    assert len(set(on)) == 4
 
 
 def came(browser: Any, server: Server, **headers: str) -> Any:

@@ -236,14 +236,90 @@ def test_what_was_decided_in_another_queue_is_no_progress_of_this_one(tmp_path: 
     assert [(made["uid"], made["elsewhere"]) for made in other["made"]] == [("u1", True)]
 
 
-def test_an_adjudicator_sees_what_both_said(tmp_path: Path) -> None:
-    corpus = papers(tmp_path, 1)
+def disputed(path: Path) -> Corpus:
+    """A gold paper closed by two: ann took the word Bye for COCO as source, bob as target."""
+    corpus = survey(path, [work("W0", abstract=TEXT)])
+    gold: dict[str, Any] = {"work_id": "W0", "queue": "gold", "blind": True}
+    gold |= {"proposed_dataset": None, "proposed_role": None}
+    place = {"section": "abstract", "order": 0, "start": 44, "end": 47}
     with corpus.journal() as journal:
-        for uid, who, verdict in (("a", "ann", "accept"), ("b", "bob", "reject")):
-            said = {"dataset": "ImageNet", "role": "source"} if verdict == "accept" else {}
-            journal.decide([decision(uid, verdict, work_id="W0", reviewer=who, **said)])
-    (item,) = desk(corpus, "adjudicate", "cyn").serve(None, now=NOW)["items"]
-    assert {(one["who"], one["said"]) for one in item["others"]} == {("ann", "yes"), ("bob", "no")}
+        journal.set_frame([("W0", "all", 0)], n=1, seed=0, now=NOW)
+        for who, role, note in (("ann", "source", "first"), ("bob", "target", None)):
+            fields = {"dataset": "COCO", "role": role, "note": note, **gold, **place}
+            journal.decide([decision(f"{who}1", "add", reviewer=who, **fields)])
+            fields = {"note": "for tests" if who == "bob" else None, **gold}
+            journal.decide([decision(f"{who}2", "done", reviewer=who, **fields)])
+    return corpus
+
+
+def test_an_adjudicator_sees_what_each_said_and_why(tmp_path: Path) -> None:
+    items = desk(disputed(tmp_path), "adjudicate", "cyn").serve(None, now=NOW)["items"]
+    by_role = {item["role"]: item["others"] for item in items}
+    assert by_role["source"] == [
+        {
+            "who": "ann",
+            "said": "it is COCO as source",
+            "uses": [],
+            "notes": [{"on": "", "text": "first"}],
+        },
+        {
+            "who": "bob",
+            "said": "closed the paper without it",
+            "uses": [{"dataset": "COCO", "role": "target"}],
+            "notes": [{"on": "", "text": "for tests"}],
+        },
+    ]
+    ann = by_role["target"][0]
+    assert ann["notes"] == [{"on": "COCO as source", "text": "first"}]
+
+
+def test_the_words_that_people_selected_are_marked(tmp_path: Path) -> None:
+    items = desk(disputed(tmp_path), "adjudicate", "cyn").serve(None, now=NOW)["items"]
+    item = next(item for item in items if item["role"] == "source")
+    (abstract,) = item["passages"]
+    marks = {text: (css, title) for text, css, title in abstract["text"]}
+    assert marks["Bye"] == ("mark own source evidence", "COCO: source, ann; COCO: target, bob")
+    assert marks[f"{SENTENCE} "] == ("", "")
+    assert item["evidence"] == "Bye."
+
+
+def test_an_edit_settles_its_twin_and_the_counts_follow(tmp_path: Path) -> None:
+    seat = desk(disputed(tmp_path), "adjudicate", "cyn")
+    opened = seat.serve(None, now=NOW)
+    assert (len(opened["order"]), opened["done"], opened["total"]) == (2, 0, 2)
+    item = next(item for item in opened["items"] if item["role"] == "source")
+    answer = seat.serve(sent(press(item, "edit", "u1", role="target")), now=NOW)
+    assert (answer["order"], answer["done"], answer["total"]) == ([], 1, 1)
+    again = seat.serve(sent({"uid": "u2", "verdict": "undo", "undoes": "u1"}), now=NOW)
+    assert again["order"][0] == item["id"]
+    assert (len(again["order"]), again["done"], again["total"]) == (2, 0, 2)
+
+
+def test_a_dispute_that_somebody_else_settled_is_gone_with_the_next_answer(tmp_path: Path) -> None:
+    corpus = disputed(tmp_path)
+    cyn, dan = (desk(corpus, "adjudicate", who) for who in ("cyn", "dan"))
+    first, second = cyn.serve(None, now=NOW)["items"]
+    dan.serve(sent(press(first, "reject", "d1")), now=NOW)
+    assert cyn.serve(sent(), now=NOW)["order"] == [second["id"]]
+
+
+def test_weights_of_unnamed_data_are_asked_for_in_words_that_read(tmp_path: Path) -> None:
+    uses = [use("W0", "natural images (unspecified)", score=0.6)]
+    (item,) = desk(survey(tmp_path, [work("W0")], uses)).serve(None, now=NOW)["items"]
+    asked = f"{item['ask'][0]} {item['dataset']} {item['ask'][1]} {item['role']}?"
+    assert asked == (
+        "Does this paper take ready-made weights whose training data are "
+        "natural images (unspecified) and serve as source?"
+    )
+
+
+def test_an_undone_decision_brings_its_note_along(tmp_path: Path) -> None:
+    corpus = papers(tmp_path)
+    seat = desk(corpus)
+    item = seat.serve(None, now=NOW)["items"][0]
+    seat.serve(sent(press(item, "reject", "u1", note="why")), now=NOW)
+    (made,) = desk(corpus).serve(None, now=NOW)["past"]
+    assert (made["uid"], made["note"]) == ("u1", "why")
 
 
 def test_the_catalogue_offers_datasets_by_all_their_names(tmp_path: Path) -> None:
@@ -256,7 +332,7 @@ def test_the_catalogue_offers_datasets_by_all_their_names(tmp_path: Path) -> Non
 
 
 def span(start: int, end: int, *, own: bool = False, role: str = "source") -> dict[str, Any]:
-    return {"start": start, "end": end, "own": own, "role": role, "dataset": "D"}
+    return {"start": start, "end": end, "own": own, "role": role, "dataset": "D", "who": ""}
 
 
 @given(

@@ -43,10 +43,12 @@ def page(
     path: Path, view: str, monkeypatch: pytest.MonkeyPatch, *, name: str = "ann", **query: str
 ) -> AppTest:
     monkeypatch.setenv("CATS_CORPUS", str(path))
+    monkeypatch.setenv("CATS_REVIEW", "1")
     monkeypatch.setenv("CATS_REVIEWER", name)
     # There is no connection behind an AppTest; those are in tests/browser.
     monkeypatch.setattr(identity, "this_request", lambda: identity.Request(None, {}, {}))
-    app = AppTest.from_file(str(_FOLDER / "views" / f"{view}.py"), default_timeout=30)
+    app = AppTest.from_file(str(_FOLDER / "app.py"), default_timeout=60)
+    app.switch_page(f"views/{view}.py")
     for key, value in query.items():
         app.query_params[key] = value
     return app.run()
@@ -114,6 +116,47 @@ def test_a_corrupt_journal_is_told_with_what_to_do(
     app = page(tmp_path, "review", monkeypatch)
     assert "cats status --recover" in app.error[0].value
     assert not panels(app)
+
+
+def in_dispute(path: Path) -> None:
+    """ann and bob differ on one claim, ann and eve on another."""
+    corpus = small(path)
+    brats = {"proposed_dataset": "BraTS", "proposed_role": "target"}
+    with corpus.journal() as journal:
+        journal.decide(
+            [
+                decision("a", "accept", dataset="ImageNet", role="source"),
+                decision("b", "reject", reviewer="bob"),
+                decision("c", "accept", dataset="BraTS", role="target", **brats),
+                decision("d", "reject", reviewer="eve", **brats),
+            ]
+        )
+
+
+def links(app: AppTest) -> list[str]:
+    return [link.proto.label for link in app.get("page_link")]
+
+
+def test_disputes_that_wait_are_told_where_one_reviews(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_dispute(tmp_path)
+    assert links(page(tmp_path, "agreement", monkeypatch)) == ["In dispute, to be settled: 2"]
+    assert links(page(tmp_path, "review", monkeypatch, name="ann")) == []
+    waiting = "1 dispute waits for you to settle"
+    assert links(page(tmp_path, "review", monkeypatch, name="bob")) == [waiting]
+    app = page(tmp_path, "adjudicate", monkeypatch, name="bob")
+    assert "not shown, since you took part or skipped it: 1." in app.sidebar.caption[0].value
+
+
+def test_a_queue_that_there_is_not_is_told_and_none_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small(tmp_path)
+    app = page(tmp_path, "review", monkeypatch, queue="silver")
+    assert app.error[0].value == "No queue is called 'silver'. Choose one:"
+    assert not panels(app)
+    assert '<a href="review?queue=gold">gold</a>: the random sample' in html_of(app)
 
 
 def test_agreement_shows_its_figures_with_intervals(
