@@ -39,6 +39,7 @@ from data.dictionary import COUNTED, RECORDS, dictionary, type_name
 from data.drawing import bars_svg, lines_svg
 from data.errors import InputError
 from data.flow import flow_svg
+from data.gold_sample import survey_labels
 from data.protocol import load
 from data.publish import publish
 from data.records import schema
@@ -268,7 +269,7 @@ def _write_tables(db: duckdb.DuckDBPyConnection, cube: Cube, out: Path) -> Itera
     }
     for name, sql in asked.items():
         yield _write_table(db, out, name, sql, _described(name))
-    for name, frame in _counted(cube).items():
+    for name, frame in _counted(cube, survey_labels(db)).items():
         db.register("counted", pa.Table.from_pandas(frame, preserve_index=False))
         yield _write_table(db, out, name, "SELECT * FROM counted", COUNTED[name])
 
@@ -313,14 +314,14 @@ def _quoted(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _counted(cube: Cube) -> dict[str, pd.DataFrame]:
-    """The tables that are counted."""
-    by = [shares(cube, by=by).assign(by=by) for by in BYS]
+def _counted(cube: Cube, gold: pa.Table | None) -> dict[str, pd.DataFrame]:
+    """The tables that are counted; corrected where people have read gold papers."""
+    by = [shares(cube, by=by, gold=gold).assign(by=by) for by in BYS]
     columns = list(COUNTED["shares"])
     return {
         "shares": pd.concat(by, ignore_index=True).loc[:, columns],
         "transfers": transfers(cube),
-        "concentration": concentration(cube),
+        "concentration": concentration(cube, gold=gold),
     }
 
 

@@ -13,6 +13,7 @@ from builders import NOW, decision, survey, use, work
 from data.corpus import Corpus
 from data.cube import Selection, survey_cube
 from data.errors import InputError
+from data.gold_sample import survey_labels
 from data.records import Passage, Use, Work
 from data.release import SUMS, Release, check, release
 from data.trends import shares
@@ -215,3 +216,28 @@ def test_the_sample_says_so(tmp_path: Path) -> None:
     assert LABEL in (out / "README.md").read_text()
     assert LABEL in (out / "figures" / "most-used-sources-abstract.svg").read_text()
     shutil.rmtree(out)
+
+
+def test_shares_of_a_release_are_corrected_as_the_surveys(tmp_path: Path) -> None:
+    n = 40
+    works = [work(f"W{i}", abstract=TEXT, year=2020) for i in range(n)]
+    uses = [use(f"W{i}", start=16, end=24, evidence=TEXT) for i in range(n // 2)]
+    corpus = survey(tmp_path / "s", works, uses)
+    # The annotator is wrong in every fourth of its papers; two people have read them all.
+    told = {"queue": "gold", "blind": True, "proposed_dataset": None, "proposed_role": None}
+    with corpus.journal() as journal:
+        journal.set_frame([(f"W{i}", "all", i) for i in range(n)], n=n, seed=0, now=NOW)
+        for who in ("ann", "bob"):
+            for i in range(n):
+                of = told | {"work_id": f"W{i}", "reviewer": who}
+                found = {"dataset": "ImageNet", "role": "source"}
+                is_used = i < n // 2 and i % 4
+                added = [decision(f"{who}{i}", "add", **of, **found)] if is_used else []
+                journal.decide([*added, decision(f"{who}{i}done", "done", **of)])
+    out, _ = released(tmp_path)
+    rows = pd.read_csv(out / "tables" / "shares.csv")
+    row = rows[(rows["by"] == "all") & (rows["dataset"] == "ImageNet")].iloc[0]
+    assert row["corrected"] == pytest.approx(15 / n)
+    with corpus.connect() as db:
+        asked = shares(survey_cube(db), by="all", gold=survey_labels(db))
+    assert row["corrected_low"] == pytest.approx(asked["corrected_low"].iloc[0])
