@@ -22,8 +22,7 @@ from data import growth as growth_
 from data.compare import compare
 from data.concentration import concentration
 from data.counting import datasets_of, values_of, works_of
-from data.cube import By, Cube, Of, Selection, survey_cube
-from data.gold_sample import survey_labels
+from data.cube import By, Cube, Of, Selection
 from data.quality import quality, reliability
 from data.records import ROLES, Role
 from data.transfers import transfers
@@ -32,18 +31,14 @@ from data.trends import note, shares
 _ALL = Selection()
 
 
-@st.cache_resource(max_entries=2, show_spinner="Counting the survey ...")
 def cube(path: Path, at: str) -> Cube:
-    """`data.cube.survey_cube`; a resource, since it never changes."""
-    with survey.connected(path, at) as db:
-        return survey_cube(db)
+    """The survey's cube."""
+    return survey.summary(path, at).cube
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
 def gold(path: Path, at: str) -> pa.Table | None:
     """The survey's gold labels; None where people have read no gold paper."""
-    with survey.connected(path, at) as db:
-        return survey_labels(db)
+    return survey.summary(path, at).gold
 
 
 @st.cache_data(max_entries=256, show_spinner=False)

@@ -36,7 +36,7 @@ def opened(title: str, question: str) -> Here:
         st.error(f"The survey cannot be read: {e}")
         st.stop()
     if not n_papers:
-        found = survey.counts(path, here.at)["works"]
+        found = survey.summary(path, here.at).counts["works"]
         nothing(
             f"{found:,} works are here and none is annotated yet: `cats annotate`."
             if found

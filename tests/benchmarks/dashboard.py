@@ -38,7 +38,7 @@ from data.cube import Selection, survey_cube
 from data.records import Use, Work
 from data.trends import shares
 
-_PART = 50_000
+_PART = 2_000  # works, as `cats mine` and `cats annotate` write them
 _CLICKS = 40
 _SOURCES = ("ImageNet", "RadImageNet", "CheXpert", "SA-1B", "MIMIC-CXR", "COCO", "CIFAR-10")
 _TARGETS = ("ISIC", "BraTS", "CAMELYON16", "ChestX-ray14", "LIDC-IDRI", "Kvasir-SEG")
@@ -51,6 +51,7 @@ def generated(path: Path, n: int, *, seed: int = 0) -> Corpus:
     rng = random.Random(seed)
     corpus = Corpus.create(path, protocol=PROTOCOL)
     now = datetime.now(UTC)
+    lists = [tuple(f"W{rng.randrange(10**9, 10**10)}" for _ in range(30)) for _ in range(1000)]
     for first in range(0, n, _PART):
         ids = range(first, min(first + _PART, n))
         works = [
@@ -61,6 +62,7 @@ def generated(path: Path, n: int, *, seed: int = 0) -> Corpus:
                 year=2015 + int(12 * rng.random() ** 0.6),
                 venue=f"Venue {int(200 * rng.random() ** 2)}",
                 countries=(rng.choice(("US", "DE", "CN", "DK", "IN")),),
+                references=rng.choice(lists),
             )
             for i in ids
         ]
@@ -76,9 +78,15 @@ def generated(path: Path, n: int, *, seed: int = 0) -> Corpus:
         corpus.append(Work, works, name=f"w{first:08}")
         corpus.append(Use, uses, name=f"u{first:08}")
         with corpus.journal() as journal:
-            rows = [(f"W{i}", "hash", False) for i in ids]
+            journal.restore("hits", ("work_id", "query", "run"), _hits(ids))
+            journal.screen("protocol", [(f"W{i}", True, "fits") for i in ids], now=now)
+            rows = [(f"W{i}", "0123456789ab", False) for i in ids]
             journal.annotated_done("r1", "test@1", rows, now=now)
     return corpus
+
+
+def _hits(ids: range) -> list[tuple[str, str, str]]:
+    return [(f"W{i}", "search", "m1") for i in ids]
 
 
 def selections(rng: random.Random) -> Iterator[Selection]:
