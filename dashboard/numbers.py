@@ -73,10 +73,10 @@ def read_of(path: Path, at: str) -> dict[str, int]:
     return {str(text): int(n) for text, n in sizes.items()}
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def values(path: Path, at: str, by: By) -> pd.DataFrame:
-    """`data.counting.values_of`."""
-    return values_of(cube(path, at), by)
+@st.cache_resource(max_entries=64, show_spinner=False)
+def groups(path: Path, at: str, by: By) -> tuple[str, ...]:
+    """The groups of `data.counting.values_of`; a resource, since each filter asks at each press."""
+    return tuple(values_of(cube(path, at), by)["group"])
 
 
 @st.cache_data(max_entries=16, show_spinner=False)

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import Any, BinaryIO
 
@@ -18,13 +21,14 @@ import pandas as pd
 import pyarrow as pa
 
 from data import kept
-from data.corpus import Corpus
+from data.corpus import FOLDERS, Corpus
 from data.cube import BYS, Cube, Groups, Uses, survey_cube
 from data.gold_sample import survey_labels
-from data.records import ROLES
+from data.records import ROLES, Work
 from data.trends import survey_counts, survey_papers_by_year
 
 _NAME = "summary.arrow"
+_LARGE = 30_000_000  # bytes of works; less is counted within half a gigabyte
 _UNASKED = ("runs", "checkpoints", "hits", "sought")
 _Row = Mapping[str, pa.Array]
 
@@ -55,15 +59,33 @@ def summary(survey: Path, stamp: str) -> Summary:
     Raises:
         InputError: the survey cannot be read.
     """
-    by = f"{stamp} {kept.program()}"
-    held = _read(survey / kept.FOLDER / _NAME, by)
-    if held is not None:
-        return held
+    file = survey / kept.FOLDER / _NAME
+    return _read(file, stamp) or _made_apart(survey, stamp) or _made_here(survey, stamp)
+
+
+def _made_here(survey: Path, stamp: str) -> Summary:
+    """The numbers, made by this process and kept if they are of this state."""
     is_settled = kept.is_settled(survey, stamp)
     made = _made(survey)
     if is_settled and kept.stamp(survey) == stamp:
-        kept.keep(survey, _NAME, lambda file: _write(file, made, by))
+        kept.keep(survey, _NAME, lambda file: _write(file, made, stamp))
     return made
+
+
+def _made_apart(survey: Path, stamp: str) -> Summary | None:
+    """The numbers of a large survey, made and kept by another process, which gives them over.
+
+    So the memory that counting takes, several times that of what is counted, goes with it. None
+    where the survey is not large, or the other process failed: then this one says why.
+    """
+    parts = (survey / FOLDERS[Work]).glob("[!.]*.parquet")
+    if sum(part.stat().st_size for part in parts) < _LARGE:
+        return None
+    with TemporaryDirectory(prefix="cats-") as folder:
+        given = Path(folder) / _NAME
+        command = [sys.executable, "-P", "-m", __name__, str(survey.resolve()), stamp, str(given)]
+        subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
+        return _read(given, stamp)
 
 
 def _made(survey: Path) -> Summary:
@@ -76,24 +98,24 @@ def _made(survey: Path) -> Summary:
         )
 
 
-def _write(file: BinaryIO, made: Summary, by: str) -> None:
-    """A line of whose state it is and a checksum, then the Arrow file."""
+def _write(file: BinaryIO, made: Summary, stamp: str) -> None:
+    """A line of whose state it is, and by what program, and a checksum; then the Arrow file."""
     sink = pa.BufferOutputStream()
     row = {name: _one(column) for name, column in _row(made).items()}
     table = pa.table(row).replace_schema_metadata({"json": json.dumps(_words(made))})
     with pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     content = sink.getvalue()
-    file.write(f"{by} {hashlib.sha256(content).hexdigest()}\n".encode())
+    file.write(f"{stamp} {kept.program()} {hashlib.sha256(content).hexdigest()}\n".encode())
     file.write(content)
 
 
-def _read(path: Path, by: str) -> Summary | None:
-    """What is kept, if it is whole and of this state; else None."""
+def _read(path: Path, stamp: str) -> Summary | None:
+    """What is kept, if it is whole, of this state and by this program; else None."""
     try:
         with path.open("rb") as file:
             first = file.readline(200).decode("ascii", "replace").split()
-            if first[:-1] != by.split():
+            if first[:-1] != [stamp, kept.program()]:
                 return None
             content = file.read()
     except OSError:
@@ -182,3 +204,9 @@ def _groups(row: _Row, by: str) -> Groups:
 
 def _array(column: pa.Array) -> Any:
     return column.to_numpy(zero_copy_only=False)
+
+
+if __name__ == "__main__":
+    _survey, _stamp, _given = sys.argv[1:]
+    with Path(_given).open("wb") as _file:
+        _write(_file, _made_here(Path(_survey), _stamp), _stamp)
