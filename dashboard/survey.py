@@ -20,7 +20,6 @@ from data.catalogue import Catalogue, load, own_tables
 from data.citations import dataset_papers
 from data.claims import claims
 from data.corpus import PROTOCOL, SNAPSHOT, Corpus
-from data.kept import stamp as stamp
 from data.protocol import Protocol
 from data.protocol import load as load_protocol
 from data.sample import LABEL
@@ -72,7 +71,7 @@ def connected(path: Path, at: str) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @st.cache_resource(max_entries=2, show_spinner="Counting the survey ...")
 def summary(path: Path, at: str) -> Summary:
-    """`data.summary.summary`; `at` is the survey's `stamp`, as in all functions here."""
+    """`data.summary.summary`; `at` is the survey's `data.kept.stamp`, as in all functions."""
     return made_or_kept(path, at)
 
 

@@ -26,7 +26,7 @@ from data.claims import claims
 from data.errors import InputError
 from data.records import ROLES, Role
 from data.topics import TOPICS, survey_topics, topics_of
-from data.topics import patterns as patterns  # a room asks a modality's words of the cube
+from data.topics import patterns as patterns  # noqa: PLC0414 - rooms ask the cube for its words
 
 By = Literal["year", "venue", "country", "modality", "organ", "task", "all"]
 Among = Literal["all", "transfer"]

@@ -43,8 +43,8 @@ from data.protocol import load
 from data.publish import publish
 from data.records import schema
 from data.sample import LABEL
-from data.transfers import transfers
 from data.topics import survey_topics
+from data.transfers import transfers
 from data.trends import leading, note, shares, survey_claims
 
 if TYPE_CHECKING:

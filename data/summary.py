@@ -11,7 +11,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import MappingProxyType
@@ -23,6 +23,7 @@ import pyarrow as pa
 from data import kept
 from data.corpus import FOLDERS, Corpus
 from data.cube import BYS, Cube, Groups, Uses, survey_cube
+from data.findings import Finding, findings
 from data.gold_sample import survey_labels
 from data.records import ROLES, Work
 from data.trends import survey_counts, survey_papers_by_year
@@ -42,12 +43,14 @@ class Summary:
         counts: see `data.trends.survey_counts`.
         by_year: see `data.trends.survey_papers_by_year`.
         gold: see `data.gold_sample.survey_labels`.
+        findings: see `data.findings.findings`, on all papers of the kind of text that most have.
     """
 
     cube: Cube
     counts: Mapping[str, int]
     by_year: pd.DataFrame
     gold: pa.Table | None
+    findings: tuple[Finding, ...]
 
 
 def summary(survey: Path, stamp: str) -> Summary:
@@ -90,11 +93,13 @@ def _made_apart(survey: Path, stamp: str) -> Summary | None:
 
 def _made(survey: Path) -> Summary:
     with Corpus(survey).connect(without=_UNASKED) as db:
+        cube, gold = survey_cube(db), survey_labels(db)
         return Summary(
-            cube=survey_cube(db),
+            cube=cube,
             counts=MappingProxyType(survey_counts(db)),
             by_year=survey_papers_by_year(db),
-            gold=survey_labels(db),
+            gold=gold,
+            findings=tuple(findings(cube, gold=gold)),
         )
 
 
@@ -164,6 +169,7 @@ def _words(made: Summary) -> dict[str, Any]:
         "image_of": dict(cube.image_of),
         "released": dict(cube.released),
         "counts": dict(made.counts),
+        "findings": [asdict(each) for each in made.findings],
     }
 
 
@@ -192,6 +198,7 @@ def _summary(row: _Row, words: Mapping[str, Any]) -> Summary:
         counts=MappingProxyType(words["counts"]),
         by_year=pa.Table.from_struct_array(row["by year"]).to_pandas(),
         gold=pa.Table.from_struct_array(row["gold"]) if "gold" in row else None,
+        findings=tuple(Finding(**each) for each in words["findings"]),
     )
 
 

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from builders import NOW, decision, survey, use, work
 
-from data import kept, summary as summary_
+from data import kept
+from data import summary as summary_
 from data.corpus import SNAPSHOT, Corpus
-from data.cube import Cube, Selection
-from data.records import Decision, Passage, Use, Work
+from data.cube import Selection
+from data.records import Passage, Use, Work
 from data.summary import Summary, summary
 from data.topics import survey_topics
 from data.trends import shares
@@ -65,6 +66,7 @@ def topics_of(corpus: Corpus) -> list[dict[str, Any]]:
 def plain(held: Summary) -> dict[str, Any]:
     """All that a summary holds, to compare."""
     told: dict[str, Any] = {"counts": dict(held.counts), "by year": held.by_year.to_dict("list")}
+    told["findings"] = held.findings
     told["gold"] = None if held.gold is None else (held.gold.schema, held.gold.to_pylist())
     return told | _plain(held.cube)
 
@@ -77,7 +79,10 @@ def _plain(cube: Any) -> dict[str, Any]:
     if isinstance(cube, tuple) or cube is None or isinstance(cube, str):
         return {"values": [_plain(each) for each in cube] if isinstance(cube, tuple) else cube}
     if hasattr(cube, "items"):
-        return {key: value if isinstance(value, str | int) else _plain(value) for key, value in cube.items()}
+        return {
+            key: value if isinstance(value, str | int) else _plain(value)
+            for key, value in cube.items()
+        }
     return {each.name: _plain(getattr(cube, each.name)) for each in fields(cube)}
 
 
@@ -104,7 +109,9 @@ def test_what_is_kept_is_what_was_counted(tmp_path: Path, made: list[Path]) -> N
     assert plain(first) == plain(second)
     assert plain(first)["uses"]["source"]["paper"]["values"]
     for by in ("year", "country", "modality", "organ"):
-        frames = [shares(held.cube, by=by, where=Selection(min_score=0.3)) for held in (first, second)]
+        frames = [
+            shares(held.cube, by=by, where=Selection(min_score=0.3)) for held in (first, second)
+        ]
         assert frames[0].equals(frames[1])
 
 
