@@ -122,8 +122,13 @@ def _traces(line: _Line, place: int, this_year: int, value: _Value) -> list[dict
     used = list(dropwhile(lambda row: row["n"] == 0, line))
     over = [row for row in line if row["year"] < this_year]
     tail = [*over[-1:], *(row for row in line if row["year"] >= this_year)]
-    still = {"type": "scatter", "mode": "lines", "hoverinfo": "skip", "legendgroup": dataset}
-    still["showlegend"] = False
+    still: dict[str, Any] = {
+        "type": "scatter",
+        "mode": "lines",
+        "hoverinfo": "skip",
+        "legendgroup": dataset,
+        "showlegend": False,
+    }
     return [
         {
             **still,

@@ -7,7 +7,7 @@ browser. The first page is by a fresh server and a fresh browser, twice: of a su
 counted yet, and of the same, counted before. A filter is one click, on a choice that nobody made
 before, and its chart is redrawn when the picture on the screen has other data. The query alone is
 `data.trends.shares` on the cube, beside the same count by pandas on frames that are in memory.
-Memory is the largest resident set of the server, and of the process that counted for it.
+Memory is the largest resident set of the server; a large survey is counted by another process.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import argparse
 import os
 import random
 import re
-import resource
 import signal
 import socket
 import statistics
@@ -185,19 +184,18 @@ def first_page(url: str) -> Iterator[tuple[Any, float]]:
         browser.close()
 
 
-def in_browser(corpus: Corpus) -> tuple[float, float, list[float], float, float]:
-    """Seconds to the first page, uncounted and counted; ms from click to chart; MB of both."""
+def in_browser(corpus: Corpus) -> tuple[float, float, list[float], float]:
+    """Seconds to the first page, uncounted and counted; ms from click to chart; MB of the server."""
     time.sleep(3)  # what changed just now is counted, and not kept
     with served(corpus) as (url, pid), first_page(url) as (_, uncounted):
         size_mb = resident_mb(pid)
-    counting_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     with served(corpus) as (url, pid), first_page(url) as (page, counted):
         page.goto(f"{url}/trends")
         page.locator(_CHART).first.wait_for()
         page.locator(_IDLE).first.wait_for()
         clicks = [_click(page, n) for n in range(_CLICKS)]
         size_mb = max(size_mb, resident_mb(pid))
-    return uncounted, counted, clicks[2:], size_mb, counting_mb
+    return uncounted, counted, clicks[2:], size_mb
 
 
 _REDRAWN = """before => {
@@ -263,18 +261,18 @@ def main() -> None:
     given = parser.parse_args()
     print(
         "| papers | first page s, never counted / counted before | filter to chart ms, "
-        "median / p95 | server MB | counting MB | cube s | query ms, median / p95 | "
+        "median / p95 | server MB | cube s | query ms, median / p95 | "
         "pandas ms, median / p95 |"
     )
-    print("|---|---|---|---|---|---|---|---|")
+    print("|---|---|---|---|---|---|---|")
     for n in given.sizes:
         with tempfile.TemporaryDirectory() as folder:
             corpus = generated(Path(folder) / "s", n)
-            shown = ("", "", "", "")
+            shown = ("", "", "")
             if not given.no_browser:
-                uncounted, counted, clicks, size_mb, counting_mb = in_browser(corpus)
+                uncounted, counted, clicks, size_mb = in_browser(corpus)
                 pages = f"{uncounted:.1f} / {counted:.1f}"
-                shown = (pages, _spread(clicks), f"{size_mb:.0f}", f"{counting_mb:.0f}")
+                shown = (pages, _spread(clicks), f"{size_mb:.0f}")
             made, ours, theirs = query_alone(corpus)
         cells = [f"{n:,}", *shown, f"{made:.1f}", _spread(ours), _spread(theirs)]
         print(f"| {' | '.join(cells)} |", flush=True)
