@@ -151,9 +151,9 @@ class _Cursor(sqlite3.Cursor):
         with _told(self._path):
             return super().fetchone()
 
-    def fetchmany(self, size: int = 1) -> list[Any]:
+    def fetchmany(self, size: int | None = None) -> list[Any]:
         with _told(self._path):
-            return super().fetchmany(size)
+            return super().fetchmany(self.arraysize if size is None else size)
 
     def fetchall(self) -> list[Any]:
         with _told(self._path):

@@ -185,7 +185,7 @@ def first_page(url: str) -> Iterator[tuple[Any, float]]:
 
 
 def in_browser(corpus: Corpus) -> tuple[float, float, list[float], float]:
-    """Seconds to the first page, uncounted and counted; ms from click to chart; MB of the server."""
+    """Seconds to the first page, uncounted and counted; ms from click to chart; the server's MB."""
     time.sleep(3)  # what changed just now is counted, and not kept
     with served(corpus) as (url, pid), first_page(url) as (_, uncounted):
         size_mb = resident_mb(pid)
