@@ -11,6 +11,7 @@ from streamlit.navigation.page import StreamlitPage
 from dashboard import survey
 from dashboard.evidence import STYLE
 from data.errors import CatsError
+from data.kept import stamp
 from data.sample import LABEL
 
 _VIEWS = Path(__file__).parent / "views"
@@ -31,7 +32,7 @@ except (CatsError, OSError) as e:
 @st.fragment(run_every=_LOOK_EVERY)
 def _watch() -> None:
     """Draw the page again when the survey on disk has changed, as it does while mining runs."""
-    now = survey.stamp(path)
+    now = stamp(path)
     if st.session_state.setdefault("stamp", now) != now:
         st.session_state["stamp"] = now
         st.rerun()

@@ -221,7 +221,7 @@ def _serve(
     }
     flags = [f"--{name}={value}" for name, value in options.items()]
     script = str(Path(__file__).parent / "app.py")
-    command = [sys.executable, "-m", "streamlit", "run", script, *flags]
+    command = [sys.executable, "-P", "-m", "dashboard.serve", "run", script, *flags]
     threading.Thread(target=_open_browser, args=(address, page), daemon=True).start()
     # A service manager ends us by SIGTERM; the page's server must go with us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)

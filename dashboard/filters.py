@@ -93,7 +93,7 @@ def as_sentence(words: str) -> str:
 
 
 def _years(path: Path, at: str) -> tuple[int, int] | None:
-    known = [int(year) for year in numbers.values(path, at, "year")["group"] if year.isdigit()]
+    known = [int(year) for year in numbers.groups(path, at, "year") if year.isdigit()]
     first, last = (min(known), max(known)) if known else (0, 0)
     if first == last:
         return None
@@ -119,7 +119,7 @@ def _text(path: Path, at: str) -> Literal["full text", "abstract", "together"]:
 
 
 def _groups(path: Path, at: str, by: By) -> tuple[str, ...]:
-    known = list(numbers.values(path, at, by)["group"])
+    known = numbers.groups(path, at, by)
     options = _with_linked(known[:_MOST_OPTIONS], known, by)
     return tuple(
         st.multiselect(by.capitalize(), options, key=by, bind="query-params", placeholder="all")

@@ -22,8 +22,7 @@ from data import growth as growth_
 from data.compare import compare
 from data.concentration import concentration
 from data.counting import datasets_of, values_of, works_of
-from data.cube import By, Cube, Of, Selection, survey_cube
-from data.gold_sample import survey_labels
+from data.cube import By, Cube, Of, Selection
 from data.quality import quality, reliability
 from data.records import ROLES, Role
 from data.transfers import transfers
@@ -32,18 +31,14 @@ from data.trends import note, shares
 _ALL = Selection()
 
 
-@st.cache_resource(max_entries=2, show_spinner="Counting the survey ...")
 def cube(path: Path, at: str) -> Cube:
-    """`data.cube.survey_cube`; a resource, since it never changes."""
-    with survey.connected(path, at) as db:
-        return survey_cube(db)
+    """The survey's cube."""
+    return survey.summary(path, at).cube
 
 
-@st.cache_resource(max_entries=2, show_spinner=False)
 def gold(path: Path, at: str) -> pa.Table | None:
     """The survey's gold labels; None where people have read no gold paper."""
-    with survey.connected(path, at) as db:
-        return survey_labels(db)
+    return survey.summary(path, at).gold
 
 
 @st.cache_data(max_entries=256, show_spinner=False)
@@ -78,10 +73,10 @@ def read_of(path: Path, at: str) -> dict[str, int]:
     return {str(text): int(n) for text, n in sizes.items()}
 
 
-@st.cache_data(max_entries=64, show_spinner=False)
-def values(path: Path, at: str, by: By) -> pd.DataFrame:
-    """`data.counting.values_of`."""
-    return values_of(cube(path, at), by)
+@st.cache_resource(max_entries=64, show_spinner=False)
+def groups(path: Path, at: str, by: By) -> tuple[str, ...]:
+    """The groups of `data.counting.values_of`; a resource, since each filter asks at each press."""
+    return tuple(values_of(cube(path, at), by)["group"])
 
 
 @st.cache_data(max_entries=16, show_spinner=False)
@@ -113,6 +108,9 @@ def works(
 @st.cache_data(max_entries=32, show_spinner=False)
 def findings(path: Path, at: str, where: Selection = _ALL) -> list[findings_.Finding]:
     """`data.findings.findings`."""
+    on_all = survey.summary(path, at).findings
+    if where == Selection(text=cast(ReadAs, on_all[0].text)):
+        return list(on_all)
     return findings_.findings(cube(path, at), where=where, gold=gold(path, at))
 
 

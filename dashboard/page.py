@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import filters, numbers, survey
 from data.cube import Of, Selection
 from data.errors import CatsError
+from data.kept import stamp
 from data.records import Role
 
 
@@ -27,7 +28,7 @@ class Here:
 def opened(title: str, question: str) -> Here:
     """Draw the heading, and stop where there is nothing to count yet."""
     path = survey.directory()
-    here = Here(path, survey.stamp(path), survey.is_sample(path))
+    here = Here(path, stamp(path), survey.is_sample(path))
     st.title(title, anchor=False)
     st.markdown(question)
     try:
@@ -36,7 +37,7 @@ def opened(title: str, question: str) -> Here:
         st.error(f"The survey cannot be read: {e}")
         st.stop()
     if not n_papers:
-        found = survey.counts(path, here.at)["works"]
+        found = survey.summary(path, here.at).counts["works"]
         nothing(
             f"{found:,} works are here and none is annotated yet: `cats annotate`."
             if found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import threading
@@ -18,17 +17,17 @@ import streamlit as st
 from annotate.review import progress
 from annotate.reviewers import survey_reviewers
 from data.account import Account, account
-from data.catalogue import Catalogue, load, own_table, own_tables
-from data.citations import dataset_papers, looked_up_path
+from data.catalogue import Catalogue, load, own_tables
+from data.citations import dataset_papers
 from data.claims import claims
 from data.corpus import PROTOCOL, SNAPSHOT, Corpus
 from data.protocol import Protocol
 from data.protocol import load as load_protocol
 from data.sample import LABEL
-from data.trends import survey_counts, survey_papers_by_year
+from data.summary import Summary
+from data.summary import summary as made_or_kept
 
 CORPUS, REVIEW = "CATS_CORPUS", "CATS_REVIEW"
-_WATCHED = ("works", "passages", "uses", "results")
 _Spans = list[dict[str, Any]]
 _OF_PAPERS = {"included": "id", "uses": "work_id", "decisions": "work_id", "passages": "work_id"}
 
@@ -58,19 +57,6 @@ def is_sample(path: Path) -> bool:
     return LABEL in title(path)
 
 
-def stamp(path: Path) -> str:
-    """What changes when the survey on disk does: names, sizes and times of its files."""
-    files = [file for folder in _WATCHED for file in sorted((path / folder).glob("*.parquet"))]
-    files += [path / PROTOCOL, path / "journal.db", path / "journal.db-wal"]
-    files += [own_table(path), looked_up_path(path)]
-    digest = hashlib.sha256()
-    for file in files:
-        # A log without content comes and goes as others read.
-        if file.exists() and (state := file.stat()).st_size:
-            digest.update(f"{file.name} {state.st_size} {state.st_mtime_ns}\n".encode())
-    return digest.hexdigest()[:16]
-
-
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _connection(path: Path, at: str) -> tuple[duckdb.DuckDBPyConnection, threading.Lock]:
     return Corpus(path).connect(), threading.Lock()
@@ -84,18 +70,10 @@ def connected(path: Path, at: str) -> Iterator[duckdb.DuckDBPyConnection]:
         yield db
 
 
-@st.cache_data(max_entries=8, show_spinner=False)
-def counts(path: Path, at: str) -> dict[str, int]:
-    """`data.trends.survey_counts`; `at` is the survey's `stamp`, as in all functions here."""
-    with connected(path, at) as db:
-        return survey_counts(db)
-
-
-@st.cache_data(max_entries=8, show_spinner=False)
-def papers_by_year(path: Path, at: str) -> pd.DataFrame:
-    """`data.trends.survey_papers_by_year`."""
-    with connected(path, at) as db:
-        return survey_papers_by_year(db)
+@st.cache_resource(max_entries=2, show_spinner="Counting the survey ...")
+def summary(path: Path, at: str) -> Summary:
+    """`data.summary.summary`; `at` is the survey's `data.kept.stamp`, as in all functions."""
+    return made_or_kept(path, at)
 
 
 @st.cache_data(max_entries=8, show_spinner=False)

@@ -129,7 +129,7 @@ def dataset_papers(db: duckdb.DuckDBPyConnection) -> pa.Table:
     Raises:
         InputError: a table of the survey has faults.
     """
-    survey, catalogue = _survey_path(db), survey_catalogue(db)
+    survey, catalogue = survey_path(db), survey_catalogue(db)
     asked = read_looked_up(looked_up_path(survey))
     ids = {doi: work_id for doi, (work_id, _) in asked.items() if work_id}
     works = db.sql("SELECT id, doi, links FROM works").to_arrow_table()
@@ -148,11 +148,12 @@ def survey_catalogue(db: duckdb.DuckDBPyConnection) -> Catalogue:
     Raises:
         InputError: a table of the survey has faults.
     """
-    extra = own_tables(_survey_path(db))
+    extra = own_tables(survey_path(db))
     return _loaded(extra, tuple(path.stat().st_mtime_ns for path in extra))
 
 
-def _survey_path(db: duckdb.DuckDBPyConnection) -> Path:
+def survey_path(db: duckdb.DuckDBPyConnection) -> Path:
+    """The directory of the survey that a connection reads."""
     return Path(str(db.sql("SELECT path FROM survey").fetchall()[0][0]))
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -47,7 +47,7 @@ FOLDERS: Mapping[type[Record], str] = {
     Result: "results",
 }
 TOLD_PART = "told.parquet"  # in a survey that was given away without texts
-_JOURNAL = "journal.db"
+JOURNAL = "journal.db"
 # What papers are about, and whether more than title and abstract of them was read.
 TOPICS = ("modality", "organ", "task")
 TOLD = pa.schema(
@@ -61,15 +61,6 @@ _PARTIAL = ".partial-"
 _WORKS_AT_ONCE = 20_000  # works whose abstracts are in memory together, 2 kB each
 _TEXTS_AT_ONCE = 200  # works whose full texts are, 100 kB each
 
-# A reader keeps a work's newest fetch; of two equal ones, the part that sorts last. An abstract
-# that a newer record lacks is taken from the newest one that has it: OpenAlex withdraws abstracts,
-# and has none of those that were filled from elsewhere.
-_WORKS = """CREATE VIEW works AS SELECT * EXCLUDE (filename) REPLACE (
-        coalesce(abstract, first_value(abstract IGNORE NULLS) OVER (
-            PARTITION BY id ORDER BY fetched_at DESC, filename DESC
-            ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)) AS abstract)
-    FROM all_works
-    QUALIFY row_number() OVER (PARTITION BY id ORDER BY fetched_at DESC, filename DESC) = 1"""
 # ... and only the uses of a work's latest annotation run.
 _ANNOTATED = """CREATE VIEW annotated AS SELECT * FROM all_annotated
     QUALIFY row_number() OVER (PARTITION BY work_id ORDER BY "at" DESC, run DESC) = 1"""
@@ -100,7 +91,31 @@ N_MERGED = """SELECT count(*) FROM works
 CANDIDATES = """SELECT * FROM works ANTI JOIN
     (SELECT work_id FROM screened WHERE included = 0 AND reason <> 'no abstract') AS out
     ON works.id = out.work_id"""
-N_NO_ABSTRACT = f"SELECT count(*) FROM ({CANDIDATES}) WHERE abstract IS NULL"
+# Asked of all rows, since `works` holds all abstracts in memory to say which one counts.
+N_NO_ABSTRACT = f"""SELECT count(*) FROM ({CANDIDATES}) AS candidates
+    ANTI JOIN (SELECT id FROM all_works WHERE abstract IS NOT NULL) AS having_one USING (id)"""
+
+
+def newest(rows: str, *carried: str) -> str:
+    """A query for the row of each work that a reader keeps, without its column filename.
+
+    That is the newest fetch; of two equal ones, the part that sorts last.
+
+    Args:
+        rows: what has columns id, fetched_at, filename and those carried.
+        carried: columns that are taken, where the newest row lacks them, from the newest one that
+            has them: OpenAlex withdraws abstracts, and has none of those filled from elsewhere.
+    """
+    by = "PARTITION BY id ORDER BY fetched_at DESC, filename DESC"
+    whole = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
+    filled = ", ".join(
+        f"coalesce({name}, first_value({name} IGNORE NULLS) OVER ({by} {whole})) AS {name}"
+        for name in carried
+    )
+    return (
+        f"SELECT * EXCLUDE (filename) REPLACE ({filled}) FROM {rows} "
+        f"QUALIFY row_number() OVER ({by}) = 1"
+    )
 
 
 def write_whole(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -176,11 +191,11 @@ class Corpus:
             InputError: the survey is a snapshot.
         """
         self._refuse_snapshot()
-        return Journal(self.path / _JOURNAL)
+        return Journal(self.path / JOURNAL)
 
     def journal_as_it_is(self) -> Journal:
         """The journal of this survey, opened to read; nothing is written."""
-        return Journal.reading(self.path / _JOURNAL)
+        return Journal.reading(self.path / JOURNAL)
 
     def _refuse_snapshot(self) -> None:
         if self.is_snapshot:
@@ -207,7 +222,7 @@ class Corpus:
         write_whole(part, lambda file: pq.write_table(table, file, compression="zstd"))
         return part
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
+    def connect(self, *, without: Collection[str] = ()) -> duckdb.DuckDBPyConnection:
         """A DuckDB connection in memory that sees the survey as it is on disk at this moment.
 
         Views: works (newest fetch), eligible (works left in by the protocol), included (works left
@@ -215,6 +230,10 @@ class Corpus:
         latest run), annotated, results, decisions, sample (the gold papers drawn), hits, screened,
         sought, versions, checkpoints, runs, survey (one row: the directory's path), and told
         (columns as `TOLD`: what was read of papers whose texts did not come along).
+
+        Args:
+            without: of runs, checkpoints, hits and sought, what nobody will ask for: to read a
+                million hits takes seconds.
         """
         import duckdb  # not needed to write, and 25 MB in each process that only writes
 
@@ -224,6 +243,7 @@ class Corpus:
             tables = {
                 name: journal.table(name)
                 for name in ("runs", "checkpoints", "hits", "screened", "sought", "versions")
+                if name not in without
             }
             tables["all_annotated"] = journal.table("annotated")
             tables["decisions"] = to_table(Decision, journal.decisions())
@@ -233,7 +253,8 @@ class Corpus:
             db.register(name, table)
         for kind, folder in FOLDERS.items():
             self._parts(db, kind, f"all_{folder}")
-        for view in (_WORKS, _ANNOTATED, _USES, _CANDIDATES, _PASSAGES, _ELIGIBLE, _INCLUDED):
+        db.execute(f"CREATE VIEW works AS {newest('all_works', 'abstract')}")
+        for view in (_ANNOTATED, _USES, _CANDIDATES, _PASSAGES, _ELIGIBLE, _INCLUDED):
             db.execute(view)
         # What was read of papers whose texts did not come along; see `data.publish`.
         told = self.path / TOLD_PART

@@ -8,11 +8,9 @@ shared by threads.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args
 
@@ -25,9 +23,10 @@ from data.catalogue import MEDICAL, NATURAL, Catalogue, load
 from data.citations import dataset_papers, survey_catalogue
 from data.claims import citing as cited_by
 from data.claims import claims
-from data.corpus import TOLD
 from data.errors import InputError
 from data.records import ROLES, Role
+from data.topics import TOPICS, survey_topics, topics_of
+from data.topics import patterns as patterns  # noqa: PLC0414 - rooms ask the cube for its words
 
 By = Literal["year", "venue", "country", "modality", "organ", "task", "all"]
 Among = Literal["all", "transfer"]
@@ -35,15 +34,17 @@ Counted = Literal["named", "cited", "both", "any"]
 Text = Literal["separate", "full text", "abstract", "together"]
 Of = Literal["dataset", "images", "naming", "unnamed"]
 BYS: tuple[By, ...] = get_args(By)
-TOPICS: tuple[By, ...] = ("modality", "organ", "task")  # told by words of title and abstract
 IMAGES = ("natural", "medical", "unknown")
 UNKNOWN = "unknown"
 
 Ints: TypeAlias = NDArray[np.int32]
 Bools: TypeAlias = NDArray[np.bool_]
 
-_FACTS = Path(__file__).parent / "facts"
-_TABLES: Mapping[By, str] = {"modality": "modalities", "organ": "organs", "task": "tasks"}
+# Column, table and its key of the groups of which a paper has a list.
+_LISTS: Mapping[By, tuple[str, str, str]] = {
+    "country": ("countries", "works", "id"),
+    **{by: (by, "topics", "work_id") for by in TOPICS},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,17 +207,6 @@ class Cube:
         return len(self.year)
 
 
-@cache
-def patterns(by: By) -> dict[str, str]:
-    """Group -> regular expression (RE2, any case, whole words) over title and abstract.
-
-    Args:
-        by: one of `TOPICS`. Their tables are `facts/modalities.csv`, `organs.csv`, `tasks.csv`.
-    """
-    with (_FACTS / f"{_TABLES[by]}.csv").open(encoding="utf-8", newline="") as file:
-        return {row[by]: row["pattern"] for row in csv.DictReader(file)}
-
-
 _PAPERS = """CREATE TEMP TABLE papers AS SELECT
     CAST(row_number() OVER (ORDER BY year DESC NULLS LAST, date DESC NULLS LAST, id) - 1 AS INT)
         AS paper,
@@ -225,17 +215,15 @@ _PAPERS = """CREATE TEMP TABLE papers AS SELECT
 FROM works"""
 _SINGLE = """SELECT coalesce(CAST(works.{column} AS VARCHAR), '{unknown}') AS grp
     FROM papers JOIN works USING (id) ORDER BY paper"""
-_COUNTRIES = """WITH listed AS (SELECT paper, CASE WHEN len(countries) > 0
-        THEN list_sort(list_distinct(countries)) ELSE ['{unknown}'] END AS countries
-    FROM papers JOIN works USING (id))
-    SELECT paper, countries, dense_rank() OVER (ORDER BY countries) - 1 AS place
-    FROM listed ORDER BY paper"""
-_TOPICS = """SELECT {bits} AS bits FROM papers LEFT JOIN topics ON topics.work_id = papers.id
-    ORDER BY paper"""
-# Of the papers of `works`, what `told` says, else the words of title and abstract.
-_WORDS = """SELECT id AS work_id, {columns}
-    FROM (SELECT id, concat_ws(' ', title, abstract) AS text FROM {works})
-    LEFT JOIN told ON told.work_id = id"""
+# Papers share few sets of countries or topics.
+_LISTED = """CREATE TEMP TABLE listed AS WITH given AS (
+    SELECT paper, CASE WHEN len({column}) > 0 THEN list_sort(list_distinct({column}))
+        ELSE ['{unknown}'] END AS names
+    FROM papers LEFT JOIN {table} ON {table}.{key} = papers.id
+), sets AS (
+    SELECT names, CAST(row_number() OVER (ORDER BY names) - 1 AS INT) AS place
+    FROM (SELECT DISTINCT names FROM given)
+) SELECT paper, names, place FROM given JOIN sets USING (names)"""
 _USES = """SELECT paper, dataset, CAST(CASE WHEN state = 'rejected' THEN -1 ELSE score END AS FLOAT)
         AS score, CAST(coalesce(predicted_score, -1) AS FLOAT) AS predicted,
         named, implied, coalesce(cited, FALSE) AS cited
@@ -273,10 +261,7 @@ def cube(
     with duckdb.connect() as db:
         db.register("claims", found)
         db.register("works", works)
-        db.register("told", _NONE_TOLD)
-        db.register(
-            "topics", db.sql(_words("works")).to_arrow_table() if topics is None else topics
-        )
+        db.register("topics", topics_of(db, "works") if topics is None else topics)
         db.register("predicted", found if predicted is None else predicted)
         db.register("citing", _NONE_CITED if citing is None else citing)
         db.register("full_texts", pa.table({"id": pa.array(list(full_texts), pa.string())}))
@@ -306,23 +291,6 @@ def cube(
             {each.id: each.year for each in known.datasets.values() if each.year}
         ),
     )
-
-
-def _words(works: str) -> str:
-    """A query for the topics of the papers in a view."""
-    columns = []
-    for by in TOPICS:
-        tests = ", ".join(
-            f"CASE WHEN regexp_matches(text, '\\b(?:{pattern})\\b', 'i') THEN '{name}' END"
-            for name, pattern in patterns(by).items()
-        )
-        columns.append(
-            f"coalesce(told.{by}, list_filter([{tests}], lambda name: name IS NOT NULL)) AS {by}"
-        )
-    return _WORDS.format(columns=", ".join(columns), works=works)
-
-
-_NONE_TOLD = TOLD.empty_table()
 
 
 @cache
@@ -359,52 +327,26 @@ def _groups(db: duckdb.DuckDBPyConnection, by: By, n_papers: int) -> Groups:
         table = db.sql(_SINGLE.format(column=by, unknown=UNKNOWN)).to_arrow_table()
         names = _sorted(table)
         return Groups(names, _codes(table, "grp", names))
-    return _countries(db) if by == "country" else _topics(db, by)
+    return _listed(db, *_LISTS[by])
 
 
 def _sorted(table: pa.Table) -> tuple[str, ...]:
     return tuple(sorted(table["grp"].unique().to_pylist()))
 
 
-def _countries(db: duckdb.DuckDBPyConnection) -> Groups:
-    db.execute("CREATE TEMP TABLE listed AS " + _COUNTRIES.format(unknown=UNKNOWN))
+def _listed(db: duckdb.DuckDBPyConnection, column: str, table: str, key: str) -> Groups:
+    """Groups of which a paper has a list."""
+    given = {"column": column, "table": table, "key": key, "unknown": UNKNOWN}
+    db.execute(_LISTED.format(**given))
     of_paper = db.sql("SELECT place FROM listed ORDER BY paper").to_arrow_table()
     pairs = db.sql(
-        "SELECT DISTINCT unnest(countries) AS grp, place FROM listed ORDER BY grp, place"
+        "SELECT unnest(names) AS grp, place FROM (SELECT DISTINCT names, place FROM listed) "
+        "ORDER BY grp, place"
     ).to_arrow_table()
+    db.execute("DROP TABLE listed")
     names = _sorted(pairs)
-    sets = (_array(pairs, "place").astype(np.int32), _codes(pairs, "grp", names))
-    return Groups(names, _array(of_paper, "place").astype(np.int32), sets)
-
-
-def _topics(db: duckdb.DuckDBPyConnection, by: By) -> Groups:
-    """One bit a topic: a set is a number."""
-    tests = patterns(by)
-    bits = " + ".join(
-        f"CASE WHEN list_contains({by}, '{name}') THEN {1 << i} ELSE 0 END"
-        for i, name in enumerate(tests)
-    )
-    told = _array(db.sql(_TOPICS.format(bits=bits)).to_arrow_table(), "bits").astype(np.int64)
-    distinct, of_paper = np.unique(told, return_inverse=True)
-    names = tuple(sorted((*tests, UNKNOWN)))
-    places = [names.index(name) for name in tests]
-    pairs = [
-        (place, i)
-        for i, held in enumerate(distinct.tolist())
-        for place in [p for bit, p in enumerate(places) if held >> bit & 1]
-        or [names.index(UNKNOWN)]
-    ]
-    return _sets_of(names, of_paper.astype(np.int32), pairs)
-
-
-def _sets_of(names: tuple[str, ...], of_paper: Ints, pairs: list[tuple[int, int]]) -> Groups:
-    """Groups from (group, set) pairs; groups that no paper has are left out."""
-    held = sorted({group for group, _ in pairs})
-    place = {group: i for i, group in enumerate(held)}
-    ordered = sorted(pairs)
-    sets = np.array([each for _, each in ordered], np.int32)
-    groups = np.array([place[group] for group, _ in ordered], np.int32)
-    return Groups(tuple(names[group] for group in held), of_paper, (sets, groups))
+    sets = (_array(pairs, "place"), _codes(pairs, "grp", names))
+    return Groups(names, _array(of_paper, "place"), sets)
 
 
 def _uses(db: duckdb.DuckDBPyConnection, role: Role, names: tuple[str, ...]) -> Uses:
@@ -423,13 +365,13 @@ def survey_cube(db: duckdb.DuckDBPyConnection) -> Cube:
         db: a connection from `Corpus.connect`.
     """
     papers = dataset_papers(db)
-    # Without the texts, which are larger than all the rest.
+    # What is not needed stays on disk: the texts are larger than all the rest.
     works = db.sql(
-        "SELECT * EXCLUDE (title, abstract, authors) FROM included "
+        'SELECT id, year, date, venue, countries, "references" FROM included '
         "SEMI JOIN annotated ON included.id = annotated.work_id"
     ).to_arrow_table()
     uses = db.sql(
-        "SELECT * EXCLUDE (evidence, also) FROM uses SEMI JOIN included ON id = work_id"
+        "SELECT work_id, dataset, role, implied, score FROM uses SEMI JOIN included ON id = work_id"
     ).to_arrow_table()
     decisions = db.sql("SELECT * FROM decisions SEMI JOIN included ON id = work_id")
     predicted = db.sql(
@@ -445,21 +387,3 @@ def survey_cube(db: duckdb.DuckDBPyConnection) -> Cube:
         topics=topics,
         catalogue=survey_catalogue(db),
     )
-
-
-def survey_topics(db: duckdb.DuckDBPyConnection) -> pa.Table:
-    """What a survey's annotated papers are about by the words of title and abstract, and whether
-    more of them was read; the survey's own word where it came without texts.
-
-    Args:
-        db: a connection from `Corpus.connect`.
-
-    Returns: columns as `data.corpus.TOLD`, by work.
-    """
-    full = """SELECT DISTINCT work_id FROM passages WHERE section NOT IN ('title', 'abstract')
-        UNION SELECT work_id FROM told WHERE full_text"""
-    papers = "(SELECT * FROM included SEMI JOIN annotated ON included.id = annotated.work_id)"
-    return db.sql(
-        f"SELECT words.work_id, words.work_id IN ({full}) AS full_text, {', '.join(TOPICS)} "
-        f"FROM ({_words(papers)}) AS words ORDER BY 1"
-    ).to_arrow_table()

@@ -9,9 +9,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from data.corpus import PROTOCOL, TOLD_PART, Corpus, write_whole
-from data.cube import survey_topics
 from data.errors import InputError
 from data.records import Result, Use, Work, from_table
+from data.topics import survey_topics
 
 _PART = "published"
 

@@ -25,7 +25,7 @@ from data.bibliography import bibtex
 from data.concentration import concentration
 from data.corpus import PROTOCOL, SNAPSHOT, Corpus, write_whole
 from data.coverage import coverage
-from data.cube import BYS, Cube, Selection, survey_cube, survey_topics
+from data.cube import BYS, Cube, Selection, survey_cube
 from data.descriptors import (
     About,
     Field,
@@ -44,6 +44,7 @@ from data.protocol import load
 from data.publish import publish
 from data.records import schema
 from data.sample import LABEL
+from data.topics import survey_topics
 from data.transfers import transfers
 from data.trends import leading, note, shares, survey_claims
 

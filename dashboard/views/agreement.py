@@ -6,9 +6,10 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import survey
+from data.kept import stamp
 
 path = survey.directory()
-told = survey.reviewers(path, survey.stamp(path))
+told = survey.reviewers(path, stamp(path))
 
 st.title("Agreement")
 if n_disputes := survey.n_disputes(path, survey.stamp(path)):

@@ -20,7 +20,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     chosen: dict[str, str | None] = {}
     kinds: tuple[Literal["modality", "organ", "task"], ...] = ("modality", "organ", "task")
     for by in kinds:
-        groups = [g for g in numbers.values(here.path, here.at, by)["group"] if g != "unknown"]
+        groups = [g for g in numbers.groups(here.path, here.at, by) if g != "unknown"]
         chosen[by] = st.selectbox(
             f"My {by}", groups, index=None, placeholder="any", key=by, bind="query-params"
         )

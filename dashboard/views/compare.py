@@ -35,7 +35,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
 
 def _sides() -> tuple[Selection, Selection, str, str]:
     """The two selections and their names."""
-    groups = [str(group) for group in numbers.values(here.path, here.at, by)["group"]]
+    groups = list(numbers.groups(here.path, here.at, by))
     left, right = st.columns(2, gap="large")
     if by == "year":
         years = [int(group) for group in groups if group.isdigit()]

@@ -32,7 +32,8 @@ here = page.opened(
 )
 where = Selection(text=numbers.kind_of_text(here.path, here.at))
 source = numbers.source(here.path, here.at, filters.in_words(where))
-counts = survey.counts(here.path, here.at)
+told = survey.summary(here.path, here.at)
+counts = told.counts
 left = counts["in the survey"] - counts["annotated"]
 if left > 0:
     st.info(
@@ -86,7 +87,7 @@ read = numbers.read_of(here.path, here.at)
 parts = [f"{n:,} by {'title and ' if text == 'abstract' else ''}{text}" for text, n in read.items()]
 st.markdown(f"Papers read: {', '.join(parts) or 'none'}.")
 chart = charts.papers(
-    survey.papers_by_year(here.path, here.at),
+    told.by_year,
     title="Papers in the survey, by year",
     this_year=numbers.this_year(),
     sample=here.sample,

@@ -11,6 +11,7 @@ import streamlit as st
 from annotate.review import Shown
 from dashboard import filters, numbers, survey
 from dashboard.panel.seat import work_through
+from data.kept import stamp
 
 _ADJUDICATE = "views/adjudicate.py"  # a page of its own
 _QUEUES = {
@@ -36,7 +37,7 @@ st.sidebar.caption(_QUEUES[queue])
 path = survey.directory()
 trend = ""
 if queue == "gold":  # a person needs to stop some time; for which trend is a matter of choice
-    names = list(numbers.datasets(path, survey.stamp(path), "source")["dataset"])
+    names = list(numbers.datasets(path, stamp(path), "source")["dataset"])
     trend = st.sidebar.selectbox("Enough for the share of", names, key="trend") or ""
 paper = st.query_params.get("paper", "") if queue in ("gold", "paper") else ""
 work_through(path, cast(Shown, queue), heading="Review", trend=trend, paper=paper)

@@ -58,7 +58,7 @@ what = {
 }[of]
 title = f"{what}, by {by}"
 source = numbers.source(here.path, here.at, filters.in_words(where))
-page.growth(here, role=role, of=of, where=where, names=list(chosen["dataset"].unique()))
+growth = st.container()  # above the charts, but told after them: nobody should wait for it
 values = {"As found": charts.SHARE}
 if chosen["corrected"].notna().any():
     values["Corrected for the annotator's errors"] = charts.CORRECTED
@@ -85,4 +85,6 @@ for column, (label, value) in zip(st.columns(len(values)), values.items(), stric
                 role=role if of == "dataset" else None,
             )
         exhibit.show(chart, key=f"shares-{value[0]}", source=source)
+with growth:
+    page.growth(here, role=role, of=of, where=where, names=list(chosen["dataset"].unique()))
 page.counted(here, where, chosen)

@@ -14,7 +14,7 @@ from dashboard import charts
 from dashboard.demo import protocol_text
 from dashboard.evidence import badge, heading, marked
 from dashboard.source import Source
-from dashboard.survey import stamp
+from data.kept import stamp
 from data.records import Work
 from data.sample import LABEL
 
