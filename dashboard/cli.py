@@ -147,10 +147,10 @@ def report(
     from importlib.metadata import version
     from typing import cast
 
-    from dashboard.report.asked import READ_AS, ReadAs
+    from dashboard.report.asked import READ_AS
     from dashboard.report.write import write
     from data.corpus import Corpus
-    from data.cube import one_of
+    from data.cube import ReadAs, one_of
 
     if text is not None:
         one_of("text", text, READ_AS)

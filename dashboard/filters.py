@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 import streamlit as st
 
 from dashboard import numbers
-from data.cube import By, Selection
+from data.cube import By, ReadAs, Selection
 
 _READ = {
     "full text": "full text",
@@ -102,7 +102,7 @@ def _years(path: Path, at: str) -> tuple[int, int] | None:
     return None if years == (first, last) else years
 
 
-def _text(path: Path, at: str) -> Literal["full text", "abstract", "together"]:
+def _text(path: Path, at: str) -> ReadAs:
     """Papers read by their abstracts under-report sources: they are mixed only if asked for."""
     kinds = list(numbers.read_of(path, at))
     if len(kinds) < 2:
@@ -115,7 +115,7 @@ def _text(path: Path, at: str) -> Literal["full text", "abstract", "together"]:
         bind="query-params",
         width=170,
     )
-    return cast(Literal["full text", "abstract", "together"], chosen)
+    return cast(ReadAs, chosen)
 
 
 def _groups(path: Path, at: str, by: By) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import cast
 
 import pandas as pd
 import pyarrow as pa
@@ -22,7 +22,7 @@ from data import growth as growth_
 from data.compare import compare
 from data.concentration import concentration
 from data.counting import datasets_of, values_of, works_of
-from data.cube import By, Cube, Of, Selection
+from data.cube import By, Cube, Of, ReadAs, Selection
 from data.quality import quality, reliability
 from data.records import ROLES, Role
 from data.transfers import transfers
@@ -190,6 +190,6 @@ def this_year() -> int:
     return datetime.now(UTC).year
 
 
-def kind_of_text(path: Path, at: str) -> Literal["full text", "abstract", "together"]:
+def kind_of_text(path: Path, at: str) -> ReadAs:
     """The kind of text that the most papers were read by."""
     return findings_.kind_of_text(cube(path, at))

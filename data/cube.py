@@ -32,6 +32,7 @@ By = Literal["year", "venue", "country", "modality", "organ", "task", "all"]
 Among = Literal["all", "transfer"]
 Counted = Literal["named", "cited", "both", "any"]
 Text = Literal["separate", "full text", "abstract", "together"]
+ReadAs = Literal["full text", "abstract", "together"]
 Of = Literal["dataset", "images", "naming", "unnamed"]
 BYS: tuple[By, ...] = get_args(By)
 IMAGES = ("natural", "medical", "unknown")

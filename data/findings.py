@@ -14,7 +14,7 @@ from data.compare import compare
 from data.concentration import concentration
 from data.corrected import Question
 from data.counting import chosen, counted, items
-from data.cube import Cube, Of, Selection
+from data.cube import Cube, Of, ReadAs, Selection
 from data.trends import answers, shares
 
 _ALL = Selection()
@@ -87,9 +87,7 @@ def findings(cube: Cube, *, where: Selection = _ALL, gold: pa.Table | None = Non
     return [ask(cube, asked, gold) for ask in told]
 
 
-def kind_of_text(
-    cube: Cube, where: Selection = _ALL
-) -> Literal["full text", "abstract", "together"]:
+def kind_of_text(cube: Cube, where: Selection = _ALL) -> ReadAs:
     """What was read of most papers of a selection, or of all that it mixes."""
     if where.text != "separate":
         return where.text

@@ -12,6 +12,7 @@ from dashboard.panel.component import panel
 from dashboard.panel.desk import Desk
 from data.corpus import Corpus
 from data.errors import CatsError
+from data.kept import stamp
 
 # The panel fills the window; a reviewer should not have to scroll the page around it.
 _STYLE = """<style>
@@ -44,7 +45,7 @@ def work_through(
 def _tell_disputes(path: Path, name: Shown, who: str) -> None:
     """Beside the menu: what waits in the queue that people forget, as it was on opening."""
     try:
-        at = survey.stamp(path)
+        at = stamp(path)
         n_own = survey.n_disputes(path, at, who)
         n_others = survey.n_disputes(path, at) - n_own if name == "adjudicate" else 0
     except (CatsError, OSError):

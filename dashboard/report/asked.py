@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from typing import Literal, get_args
+from typing import get_args
 
 import duckdb
 import numpy as np
@@ -17,7 +17,7 @@ from data.account import Account, account
 from data.catalogue import PSEUDO_IDS
 from data.corpus import PROTOCOL, SNAPSHOT, Corpus
 from data.counting import NAMING, counted, items, standing
-from data.cube import Cube, Selection, survey_cube
+from data.cube import Cube, ReadAs, Selection, survey_cube
 from data.errors import InputError
 from data.findings import kind_of_text
 from data.gold import READERS, survey_gold
@@ -26,7 +26,6 @@ from data.protocol import Protocol
 from data.protocol import load as load_protocol
 from data.sample import LABEL
 
-ReadAs = Literal["full text", "abstract", "together"]
 READ_AS: tuple[ReadAs, ...] = get_args(ReadAs)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from dashboard.report import certainty, papers, sources
-from dashboard.report.asked import Asked, ReadAs, asked
+from dashboard.report.asked import Asked, asked
 from dashboard.report.chromium import printed
 from dashboard.report.document import page
 from data.corpus import PROTOCOL, Corpus, write_whole
+from data.cube import ReadAs
 from data.errors import InputError
 
 _SECTIONS = (

@@ -12,7 +12,7 @@ path = survey.directory()
 told = survey.reviewers(path, stamp(path))
 
 st.title("Agreement")
-if n_disputes := survey.n_disputes(path, survey.stamp(path)):
+if n_disputes := survey.n_disputes(path, stamp(path)):
     known = {key: value for key, value in st.query_params.items() if key == "reviewer"}
     label = f"In dispute, to be settled: {n_disputes}"
     st.page_link("views/adjudicate.py", label=label, query_params=known)
