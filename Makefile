@@ -76,6 +76,7 @@ study: $(VENV)/base
 	$(BIN)/cats report $(GIVEN)/report.html -C $(GIVEN)
 	-$(BIN)/cats report $(GIVEN)/report.pdf -C $(GIVEN)  # where there is a Chromium
 	find data/pmlr -mindepth 1 -not -name README.md -delete
+	rm -rf $(GIVEN)/cache
 	cp -r $(GIVEN)/. data/pmlr/
 	rm -rf $(STUDY) $(GIVEN)
 

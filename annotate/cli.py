@@ -131,6 +131,7 @@ def _annotate_corpus(corpus: Path, engine: Engine) -> dict[str, int]:
     from annotate.run import annotate_survey
     from data.catalogue import own_tables
     from data.corpus import Corpus
+    from data.topics import survey_topics
 
     survey = Corpus(corpus)
     console = Console(stderr=True)
@@ -143,6 +144,9 @@ def _annotate_corpus(corpus: Path, engine: Engine) -> dict[str, int]:
             engine=engine,
             progress=lambda n: bar.advance(task, n),
         )
+    # Modality, organ and task of what was just read: else the first page would look for them.
+    with survey.connect() as db:
+        survey_topics(db)
     return {"works annotated": n_works, "uses found": n_uses}
 
 

@@ -167,7 +167,7 @@ def recommend(
         ),
     ] = None,
     score: Annotated[str, typer.Option(help="What orders sources on your images.")] = "knn",
-    size: Annotated[int, typer.Option(min=32, max=512, help="Images are scaled to it, px.")] = 64,
+    size: Annotated[int, typer.Option(min=28, max=512, help="Images are scaled to it, px.")] = 64,
     top: Annotated[int, typer.Option(min=1, help="Rows, and most used sources considered.")] = 10,
     seed: Seed = 0,
     as_json: AsJson = False,

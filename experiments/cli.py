@@ -57,7 +57,7 @@ NImages = Annotated[
 PerClass = Annotated[
     list[int] | None, typer.Option(min=1, help="Training images of each class; repeat.")
 ]
-Size = Annotated[int, typer.Option(min=32, max=512, help="Images are scaled to it, px.")]
+Size = Annotated[int, typer.Option(min=28, max=512, help="Images are scaled to it, px.")]
 Epochs = Annotated[int, typer.Option(min=1, help="Of a fine-tune, at most.")]
 PretrainEpochs = Annotated[
     int | None, typer.Option(min=1, help="Of a pretraining, at most [as --epochs].")
