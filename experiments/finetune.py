@@ -51,7 +51,7 @@ from experiments.training import (
 Strategy = Literal["linear probe", "full fine-tune"]
 STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 PREPARATIONS = ("pretraining", "features")  # strategies of rows that tell a cost and no quality
-_VERSION = 1  # of this code, where it changes what comes out
+_VERSION = 2  # of this code, where it changes what comes out
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,8 @@ from experiments.targets import Split
 State = dict[str, torch.Tensor]
 _CHECKPOINT_S = 20.0  # between two checkpoints
 _PREDICT = 256
+_MOMENTUM = 0.1  # share of a step's statistics that batch norm takes over, at least
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 _log = logging.getLogger(__name__)
 
 
@@ -209,6 +211,7 @@ class _Run:
         self.job, self.rank, self.world = job, rank, job.machine.processes
         self.place = job.machine.place(rank)
         self.model = job.classifier.to(self.place).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        _follow(self.model)
         self.outer: nn.Module = self._shared() if self.world > 1 else self.model
         recipe = job.recipe
         self.steps = max(1, len(job.train.labels) // recipe.batch)
@@ -514,6 +517,18 @@ def _placed(examples: Examples, place: torch.device) -> Examples:
     if examples.pixels.nbytes > free / 4:
         return Examples(examples.pixels.pin_memory(), examples.labels)
     return Examples(examples.pixels.to(place), examples.labels.to(place))
+
+
+def _follow(model: nn.Module) -> None:
+    """Let the running statistics of batch norm follow a short fit, as torch's own default does.
+
+    EfficientNets keep 99% of theirs a step, for training over many thousand steps. After the few
+    dozen of a fit on 100 images they would still be those of the source's images, and validation
+    and test go by them: AUC .56 in place of .85 on a set of X-rays.
+    """
+    for layer in model.modules():
+        if isinstance(layer, _BATCH_NORMS) and layer.momentum is not None:
+            layer.momentum = max(layer.momentum, _MOMENTUM)
 
 
 def _copied(model: nn.Module) -> State:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from dashboard import survey
 from data.kept import stamp
+
+
+def _rate(row: dict[Hashable, Any], name: str) -> str:
+    interval = row[f"{name}_interval"]
+    return f"{row[name]:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "-"
+
 
 path = survey.directory()
 told = survey.reviewers(path, stamp(path))
@@ -35,14 +44,18 @@ else:
         "Krippendorff's; intervals are 95% by bootstrap over papers. Where one answer is rare, "
         "kappa and alpha are low even if people hardly ever differ: read them beside the share."
     )
-    st.dataframe(
-        frame,
-        hide_index=True,
-        column_config={
-            "share": st.column_config.NumberColumn(format="percent"),
-            "kappa": st.column_config.NumberColumn(format="%.2f"),
-            "alpha": st.column_config.NumberColumn(format="%.2f"),
-        },
+    st.table(
+        pd.DataFrame(
+            {
+                "of": row["of"],
+                "units": row["n"],
+                "papers": row["n_papers"],
+                "same": f"{row['share']:.1%}",
+                "Cohen's kappa": _rate(row, "kappa"),
+                "Krippendorff's alpha": _rate(row, "alpha"),
+            }
+            for row in frame.to_dict("records")
+        ).set_index("of")
     )
     st.download_button("Download as CSV", frame.to_csv(index=False), file_name="cats-agreement.csv")
 for pair in told["confusion"]:
@@ -53,4 +66,5 @@ if told["repeats"]:
     st.dataframe(pd.DataFrame(told["repeats"]), hide_index=True)
 if told["pace"]:
     st.subheader("Seconds a decision")
-    st.dataframe(pd.DataFrame(told["pace"]), hide_index=True)
+    pace = pd.DataFrame(told["pace"]).rename(columns={"n": "decisions", "median_s": "median, s"})
+    st.dataframe(pace, hide_index=True)

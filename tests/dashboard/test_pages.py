@@ -183,7 +183,7 @@ def test_what_gold_papers_correct_stands_beside_what_was_found(
     deltas = {metric.label: metric.delta for metric in app.metric}
     assert deltas["effective number (HHI)"].startswith("corrected 1.")
     assert " [1." in deltas["effective number (HHI)"]
-    assert not deltas["gini"]
+    assert not deltas["Gini"]
     assert len(table_of(app, "concentration")["year"]) == 2
     told = words(opened(tmp_path, "trends", monkeypatch))
     assert "points since 2020: " in told

@@ -78,6 +78,14 @@ def test_a_damaged_checkpoint_begins_anew(tmp_path: Path, content: bytes) -> Non
     assert states_equal(fit(job(checkpoint=checkpoint)).state, fit(job()).state)
 
 
+def test_running_statistics_follow_a_short_fit() -> None:
+    slow = tiny()
+    for layer in slow.modules():
+        if isinstance(layer, nn.BatchNorm2d):
+            layer.momentum = 0.01
+    assert states_equal(fit(job(slow)).state, fit(job()).state)
+
+
 def test_out_of_memory_halves_the_batch_and_goes_on() -> None:
     network = no_norm()
     whole = fit(job(no_norm()))
