@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -62,6 +63,11 @@ def counted(here: Here, where: Selection, frame: pd.DataFrame | None = None) -> 
         part = "" if len(rest) == len(frame) else f" in {len(rest):,} of {len(frame):,} values"
         told += f"; not corrected for the annotator's errors{part}: {why[0]}" if why else ""
     st.caption(filters.as_sentence(told))
+
+
+def rate(value: float, low: float, high: float) -> str:
+    """A rate with its interval, to two places; a dash where it has none."""
+    return "-" if math.isnan(low) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def growth(here: Here, *, role: Role, of: Of, where: Selection, names: list[str]) -> None:

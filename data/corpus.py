@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -49,7 +49,8 @@ FOLDERS: Mapping[type[Record], str] = {
 TOLD_PART = "told.parquet"  # in a survey that was given away without texts
 JOURNAL = "journal.db"
 # What papers are about, and whether more than title and abstract of them was read.
-TOPICS = ("modality", "organ", "task")
+Topic = Literal["modality", "organ", "task"]
+TOPICS: tuple[Topic, ...] = get_args(Topic)
 TOLD = pa.schema(
     [
         pa.field("work_id", pa.string(), nullable=False),

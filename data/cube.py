@@ -23,10 +23,11 @@ from data.catalogue import MEDICAL, NATURAL, Catalogue, load
 from data.citations import dataset_papers, survey_catalogue
 from data.claims import citing as cited_by
 from data.claims import claims
+from data.corpus import TOPICS
 from data.errors import InputError
 from data.records import ROLES, Role
-from data.topics import TOPICS, survey_topics, topics_of
 from data.topics import patterns as patterns  # noqa: PLC0414 - rooms ask the cube for its words
+from data.topics import survey_topics, topics_of
 
 By = Literal["year", "venue", "country", "modality", "organ", "task", "all"]
 Among = Literal["all", "transfer"]

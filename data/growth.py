@@ -129,8 +129,8 @@ def _changes(
         replace(where, years=span) for span in ((since, years[-1]), (years[0], since - 1))
     )
     found = compare(cube, later, earlier, role=role, of=of, datasets=names, gold=gold)
-    found = found.rename(columns={"difference": "change", "low": "change_low"})
-    found = found.rename(columns={"high": "change_high"}).assign(since=since)
+    names_of = {"difference": "change", "low": "change_low", "high": "change_high"}
+    found = found.rename(columns=names_of).assign(since=since)
     columns = [*_CHANGE, "not_corrected"]
     return {
         (row["text"], row["dataset"]): {name: row[name] for name in columns}

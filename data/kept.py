@@ -15,6 +15,8 @@ from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
+from data.catalogue import own_table
+from data.citations import looked_up_path
 from data.corpus import FOLDERS, JOURNAL, PROTOCOL, SNAPSHOT, TOLD_PART, write_whole
 from data.records import Candidate
 
@@ -22,7 +24,6 @@ FOLDER = "cache"
 # A file that changes twice within a tick of its file system's clock may look as it did between.
 # The coarsest clock in use (FAT) ticks every 2 s; git's index is as careful.
 _TICK_NS = 2_000_000_000
-_OWN = ("datasets.csv", "dataset_papers.csv")  # the survey's additions to the catalogue
 _UNWATCHED = FOLDERS[Candidate]  # names that are not yet known to be datasets are in no count
 
 
@@ -35,10 +36,11 @@ def _states(survey: Path) -> Iterator[tuple[str, int, int]]:
             for part in sorted(parts, key=lambda part: part.name):
                 if not part.name.startswith("."):
                     yield f"{folder}/{part.name}", *_state(part)
-    for name in (PROTOCOL, JOURNAL, f"{JOURNAL}-wal", TOLD_PART, *_OWN):
-        size, changed = _state(survey / name)
+    single = [survey / name for name in (PROTOCOL, JOURNAL, f"{JOURNAL}-wal", TOLD_PART)]
+    for file in (*single, own_table(survey), looked_up_path(survey)):
+        size, changed = _state(file)
         if size:  # a log without content comes and goes as others read
-            yield name, size, changed
+            yield file.name, size, changed
 
 
 def _state(file: Path | os.DirEntry[str]) -> tuple[int, int]:

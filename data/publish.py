@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from data.corpus import PROTOCOL, TOLD_PART, Corpus, write_whole
+from data.catalogue import own_table
+from data.citations import looked_up_path
+from data.corpus import JOURNAL, PROTOCOL, TOLD_PART, Corpus, write_whole
 from data.errors import InputError
 from data.records import Result, Use, Work, from_table
 from data.topics import survey_topics
@@ -51,8 +53,8 @@ def publish(corpus: Corpus, out: Path) -> Published:
     if results.num_rows:
         given.append(Result, from_table(Result, results), name=_PART)
     with corpus.journal_as_it_is() as journal:
-        journal.copy_without_notes(out / "journal.db")
-    for own in ("datasets.csv", "dataset_papers.csv"):  # the survey's additions to the catalogue
-        if (corpus.path / own).is_file():
-            shutil.copyfile(corpus.path / own, out / own)
+        journal.copy_without_notes(out / JOURNAL)
+    for own in (own_table(corpus.path), looked_up_path(corpus.path)):
+        if own.is_file():  # the survey's additions to the catalogue
+            shutil.copyfile(own, out / own.name)
     return Published(len(works), len(uses))

@@ -62,10 +62,8 @@ def reliability(cube: Cube, gold: pa.Table, *, role: Role = "source") -> pd.Data
         effective size); by score.
     """
     sample = read(cube, gold)
-    true, weights = (
-        _true(sample, role),
-        dict(zip(sample.paper.tolist(), sample.weight, strict=True)),
-    )
+    true = _true(sample, role)
+    weights = dict(zip(sample.paper.tolist(), sample.weight, strict=True))
     claims = [
         (score, true.get((paper, dataset), 0.0), weights[paper])
         for (paper, dataset), score in _found(cube, sample, role, 0.0).items()

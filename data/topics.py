@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Literal, get_args
 
 import duckdb
 import numpy as np
@@ -23,11 +22,8 @@ import pyarrow.parquet as pq
 
 from data import kept
 from data.citations import survey_path
-from data.corpus import TOLD_PART, newest
+from data.corpus import TOLD_PART, TOPICS, Topic, newest
 from data.records import Work, schema
-
-Topic = Literal["modality", "organ", "task"]
-TOPICS: tuple[Topic, ...] = get_args(Topic)
 
 _FACTS = Path(__file__).parent / "facts"
 _TABLES = {"modality": "modalities", "organ": "organs", "task": "tasks"}

@@ -307,8 +307,7 @@ class _Run:
             is_last = piece.stop == n
             with self._unshared(is_last), self.job.machine.autocast():
                 logits = self.outer(images)
-                share = len(logits) / n
-                loss = self.job.loss(logits.float(), labels.to(self.place)) * share
+                loss = self.job.loss(logits.float(), labels.to(self.place)) * (len(logits) / n)
                 self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += loss.detach()
         return total

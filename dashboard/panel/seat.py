@@ -51,16 +51,20 @@ def _tell_disputes(path: Path, name: Shown, who: str) -> None:
     except (CatsError, OSError):
         return  # the panel says what is wrong with the survey
     if name != "adjudicate" and n_own:
-        kept = {key: value for key, value in st.query_params.items() if key == "reviewer"}
         told = "1 dispute waits" if n_own == 1 else f"{n_own} disputes wait"
-        st.sidebar.page_link(
-            "views/adjudicate.py", label=f"{told} for you to settle", query_params=kept
-        )
+        with st.sidebar:
+            to_disputes(f"{told} for you to settle")
     if n_others:
         st.sidebar.caption(
             f"In dispute and not shown, since you took part or skipped it: {n_others}. "
             "Somebody else settles it."
         )
+
+
+def to_disputes(label: str) -> None:
+    """A link to the page that settles them, which keeps the reviewer's name."""
+    known = {key: value for key, value in st.query_params.items() if key == "reviewer"}
+    st.page_link("views/adjudicate.py", label=label, query_params=known)
 
 
 def reviewer() -> str | None:

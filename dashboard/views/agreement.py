@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from dashboard import survey
+from dashboard import page, survey
+from dashboard.panel.seat import to_disputes
 from data.kept import stamp
 
 
 def _rate(row: dict[Hashable, Any], name: str) -> str:
-    interval = row[f"{name}_interval"]
-    return f"{row[name]:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]" if interval else "-"
+    return page.rate(row[name], *(row[f"{name}_interval"] or (math.nan, math.nan)))
 
 
 path = survey.directory()
@@ -22,9 +23,7 @@ told = survey.reviewers(path, stamp(path))
 
 st.title("Agreement")
 if n_disputes := survey.n_disputes(path, stamp(path)):
-    known = {key: value for key, value in st.query_params.items() if key == "reviewer"}
-    label = f"In dispute, to be settled: {n_disputes}"
-    st.page_link("views/adjudicate.py", label=label, query_params=known)
+    to_disputes(f"In dispute, to be settled: {n_disputes}")
 frame = pd.DataFrame(told["agreement"])
 if frame.empty:
     st.info("No paper has been read by two people yet: `cats review` with a second name.")

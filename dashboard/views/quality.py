@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import streamlit as st
 
 from dashboard import charts, exhibit, filters, numbers, page, survey
@@ -21,11 +19,6 @@ _COLUMNS = {
     "recall": "recall",
     "f1": "F1",
 }
-
-
-def _interval(row: dict[object, object], name: str) -> str:
-    value, low, high = (float(str(row[f"{name}{end}"])) for end in ("", "_low", "_high"))
-    return "-" if math.isnan(value) else f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 here = page.opened(
@@ -48,7 +41,7 @@ else:
     st.table(
         rates.assign(
             **{
-                name: [_interval(row, name) for row in rates.to_dict("records")]
+                name: list(map(page.rate, rates[name], rates[f"{name}_low"], rates[f"{name}_high"]))
                 for name in ("precision", "recall", "f1")
             }
         )

@@ -20,7 +20,6 @@ from experiments.networks import ARCHITECTURES, Network, ResNet, network
 from experiments.pixels import HALF
 from experiments.probe import PENALTIES, probe
 from experiments.registry import target
-from experiments.self_supervised import view
 from experiments.sources import SOURCES, Source, Surroundings, source
 from experiments.targets import Target
 
@@ -348,14 +347,6 @@ def test_a_pretraining_is_another_with_other_images_or_another_recipe(
         ),
     ]
     assert len({found.checksum() for found in (plain, *others)}) == 6
-
-
-def test_two_views_of_an_image_differ_and_keep_its_shape() -> None:
-    images = torch.rand(4, 3, 12, 12)
-    generator = torch.Generator().manual_seed(0)
-    one, other = view(images, generator), view(images, generator)
-    assert one.shape == images.shape
-    assert not torch.allclose(one, other)
 
 
 @pytest.mark.parametrize("name", sorted(ARCHITECTURES))
